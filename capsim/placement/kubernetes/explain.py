@@ -1,0 +1,161 @@
+"""explain: in words, why a unit went where it went, or what stands in its way."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from capsim.errors import ModelError, nearest
+from capsim.placement.kubernetes.engine import Answers, State
+from capsim.placement.kubernetes.refusals import GATED, Refusal, node_reasons
+from capsim.placement.kubernetes.scores import plugin_scores
+from capsim.scenario import PODS, print_resource
+from capsim.topology import Int64
+
+if TYPE_CHECKING:
+    from capsim.placement.result import Placement
+
+_SHOWN_RUNNERS_UP = 3
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one unit is where it is."""
+
+    unit: str
+    node: str | None
+    text: str
+    table: pd.DataFrame = field(repr=False)
+    """One row a node: node, verdict, each plugin's weighted score, total."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        lines = "<br>".join(html.escape(line) for line in self.text.splitlines())
+        return f"<p>{lines}</p>{self.table.head(20).to_html(index=False)}"
+
+
+def explain(plan: Placement, unit: str) -> Explanation:
+    """Why a unit (namespace/name, or the name alone where it is unique) is where it is."""
+    row = _find(plan, unit)
+    spec = plan.scenario.units[row]
+    if spec.node is not None:
+        text = f"{spec.key} runs already on {spec.node}; it was not moved."
+        return Explanation(spec.key, spec.node, text, pd.DataFrame())
+    if row not in plan.engine.waiting:
+        return Explanation(spec.key, None, f"{spec.key} waits: {GATED}.", pd.DataFrame())
+    state = state_before(plan, row)
+    answers = plan.engine.evaluate(plan.offered, state, int(plan.topology.unit_template[row]))
+    table = node_table(plan, row, answers)
+    if plan.node_of[row] >= 0:
+        return _placed(plan, row, table)
+    return _waits(plan, row, table, answers, state)
+
+
+def _find(plan: Placement, unit: str) -> int:
+    units = plan.scenario.units
+    keys = {each.key: row for row, each in enumerate(units)}
+    if unit in keys:
+        return keys[unit]
+    rows = [row for row, each in enumerate(units) if each.name == unit]
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise ModelError(f"{unit!r} is in several namespaces; say which, as {units[rows[0]].key}.")
+    raise ModelError(f"There is no unit {unit!r} in the plan{nearest(unit, keys)}.")
+
+
+def state_before(plan: Placement, row: int) -> State:
+    """What was taken when the unit's turn came: its predecessors are placed again."""
+    engine = plan.engine
+    turn = int(np.flatnonzero(engine.waiting == row)[0])
+    state = engine.initial()
+    engine.run(plan.offered, state, engine.waiting[:turn])
+    return state
+
+
+def node_table(plan: Placement, row: int, answers: Answers) -> pd.DataFrame:
+    """One row a node: what it said, and what it scored; best first."""
+    template = plan.scenario.templates[plan.scenario.units[row].template]
+    pin = int(plan.topology.unit_pinned[row])
+    reasons = node_reasons(plan.engine, answers, pin)
+    fits = np.array([not each for each in reasons], bool)
+    scores = plugin_scores(plan.engine, template, answers)
+    total: Int64 = np.sum([*scores.values(), np.zeros(len(fits), np.int64)], axis=0)
+    table = pd.DataFrame(
+        {
+            "node": [node.name for node in plan.scenario.nodes],
+            "verdict": ["; ".join(each) or "fits" for each in reasons],
+            **{name: np.where(fits, score, 0) for name, score in scores.items()},
+            "total": np.where(fits, total, -1),
+        }
+    )
+    return table.sort_values("total", ascending=False, kind="stable", ignore_index=True)
+
+
+def _placed(plan: Placement, row: int, table: pd.DataFrame) -> Explanation:
+    unit = plan.scenario.units[row].key
+    node = plan.scenario.nodes[int(plan.node_of[row])].name
+    fits = table[table["verdict"] == "fits"]
+    best = fits.iloc[0]
+    lines = [f"{unit} went to {node}: {_rank(fits)}."]
+    if len(fits) > 1:
+        lines.append(f"Score {int(best['total'])} = {_parts(best)}.")
+        others = fits[fits["node"] != node].head(_SHOWN_RUNNERS_UP)
+        named = ", ".join(f"{r.node} ({r.total})" for r in others.itertuples())
+        lines.append(f"Next best: {named}.")
+    refused = table[table["verdict"] != "fits"]["verdict"].value_counts()
+    if len(refused):
+        said = "; ".join(f"{count} x {reason}" for reason, count in refused.items())
+        lines.append(f"Refused by {int(refused.sum())} nodes: {said}.")
+    return Explanation(unit, node, "\n".join(lines), table)
+
+
+def _rank(fits: pd.DataFrame) -> str:
+    if len(fits) == 1:
+        return "the only node that fits"
+    ties = int((fits["total"] == fits["total"].iloc[0]).sum())
+    tie = f", the first of {ties} with equal score" if ties > 1 else ""
+    return f"the best of {len(fits)} nodes that fit{tie}"
+
+
+def _parts(best: pd.Series) -> str:  # type: ignore[type-arg]
+    named = [name for name in best.index if name not in ("node", "verdict", "total")]
+    return " + ".join(f"{name} {int(best[name])}" for name in named)
+
+
+def _waits(
+    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: State
+) -> Explanation:
+    unit = plan.scenario.units[row].key
+    counts: dict[str, int] = {}
+    for verdict in table["verdict"]:
+        for reason in verdict.split("; "):
+            counts[reason] = counts.get(reason, 0) + 1
+    refusal = Refusal("", (row,), counts, len(table), "no nodes available to schedule pods")
+    lines = [f"{unit} waits: {refusal.message}", *_closest(plan, row, answers, state)]
+    return Explanation(unit, None, "\n".join(lines), table)
+
+
+def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
+    """The node that lacks least, as the largest share of a request that is missing."""
+    short_nodes = np.flatnonzero(answers.refusal == -2)
+    if len(short_nodes) == 0:
+        return []
+    request = plan.topology.request[plan.topology.unit_template[row]]
+    free = plan.offered[short_nodes] - state.used[short_nodes]
+    missing = np.where(request > 0, np.maximum(request - free, 0), 0)
+    worst = (missing / np.maximum(request, 1)).max(axis=1)
+    nearest_row = int(worst.argmin())
+    lacks = [
+        f"{print_resource(name, int(amount))} of {name}" if name != PODS else "a pod slot"
+        for name, amount in zip(plan.topology.resources, missing[nearest_row], strict=True)
+        if amount > 0
+    ]
+    node = plan.scenario.nodes[int(short_nodes[nearest_row])].name
+    return [f"Closest: {node} lacks {' and '.join(lacks)}."]

@@ -1,0 +1,123 @@
+"""Why units wait: for each template, how many nodes refused it for which reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.placement.kubernetes import gpu_share, node_affinity, node_ports, node_resources_fit
+from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.topology import Int64
+
+if TYPE_CHECKING:
+    from capsim.placement.result import Placement
+
+GATED = "held by a scheduling gate"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Waiting units of one template, and what the nodes say to them."""
+
+    template: str
+    units: tuple[int, ...]
+    """Rows of the waiting units."""
+    nodes: dict[str, int]
+    """Reason to number of nodes; a node short of two resources counts for both."""
+    total: int
+    """Nodes in the cluster."""
+    main: str
+    """The reason that stands in the way on most of the nodes that could ever take the unit."""
+
+    @property
+    def message(self) -> str:
+        """The words of the scheduler's FailedScheduling event."""
+        if not self.nodes:
+            return f"{self.main}."
+        said = ", ".join(sorted(f"{count} {reason}" for reason, count in self.nodes.items()))
+        return f"0/{self.total} nodes are available: {said}."
+
+
+def refusals(plan: Placement) -> tuple[Refusal, ...]:
+    """One entry for each template (and pin) with waiting units, against the final state."""
+    topology = plan.topology
+    groups: dict[tuple[int, int], list[int]] = {}
+    for unit in plan.waiting.tolist():
+        key = (int(topology.unit_template[unit]), int(topology.unit_pinned[unit]))
+        groups.setdefault(key, []).append(unit)
+    return tuple(_refusal(plan, template, pin, rows) for (template, pin), rows in groups.items())
+
+
+def _refusal(plan: Placement, template: int, pin: int, rows: list[int]) -> Refusal:
+    key = plan.topology.template_keys[template]
+    total = len(plan.scenario.nodes)
+    if plan.scenario.templates[key].scheduling_gates:
+        return Refusal(key, tuple(rows), {}, total, GATED)
+    if total == 0:
+        return Refusal(key, tuple(rows), {}, total, "no nodes available to schedule pods")
+    engine = plan.engine
+    answers = engine.evaluate(plan.offered, plan.state, template)
+    reasons = node_reasons(engine, answers, pin)
+    hopeless = unresolvable(engine, plan.offered, answers, pin)
+    count = Counter(reason for each in reasons for reason in each)
+    hopeful = Counter(
+        reason
+        for each, no in zip(reasons, hopeless.tolist(), strict=True)
+        if not no
+        for reason in each
+    )
+    main = _most(hopeful) or _most(count)
+    return Refusal(key, tuple(rows), dict(count), total, main)
+
+
+def _most(count: Counter[str]) -> str:
+    return max(sorted(count), key=lambda reason: count[reason], default="")
+
+
+def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[str, ...]]:
+    """For each node the reasons of the first filter that refuses it; none where it fits."""
+    return [
+        (node_affinity.REASON,) if pin not in (-1, node) else each
+        for node, each in enumerate(_reasons(engine, answers))
+    ]
+
+
+def _reasons(engine: Engine, answers: Answers) -> list[tuple[str, ...]]:
+    static, resources = engine.static, engine.topology.resources
+    said = static.reason[answers.row]
+    patterns, pattern_of = _patterns(answers.short)
+    short = [
+        tuple(sorted(node_resources_fit.reason(resources[r]) for r in np.flatnonzero(pattern)))
+        for pattern in patterns
+    ]
+    words = {0: (), -1: (node_ports.REASON,), -3: (gpu_share.REASON,)}
+    return [
+        short[pattern] if code == -2 else words[code] if code <= 0 else (said[k],)
+        for code, k, pattern in zip(
+            answers.refusal.tolist(), static.node_class.tolist(), pattern_of.tolist(), strict=True
+        )
+    ]
+
+
+def _patterns(short: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Int64]:
+    """The distinct rows, and which of them each node has."""
+    distinct, which = np.unique(short, axis=0, return_inverse=True)
+    return distinct, which.reshape(-1).astype(np.int64)
+
+
+def unresolvable(
+    engine: Engine, offered: Int64, answers: Answers, pin: int = -1
+) -> NDArray[np.bool_]:
+    """[N] nodes that refuse the unit however empty they are (UnschedulableAndUnresolvable)."""
+    request = engine.topology.request[engine.static.template_rows[answers.row]]
+    checked = engine.checked(request[None])[0]
+    # The pod count is never unresolvable for the scheduler, even where no pod is allowed.
+    checked = np.where(np.arange(len(checked)) == 2, 0, checked)
+    too_large = (checked > offered).any(axis=1) & (answers.refusal == -2)
+    elsewhere = np.arange(len(offered)) != pin if pin != -1 else np.zeros(len(offered), bool)
+    result: NDArray[np.bool_] = (answers.refusal > 0) | too_large | elsewhere
+    return result

@@ -1,0 +1,49 @@
+"""The weighted score of every plugin for every node that fits, as the scheduler reports them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.placement.kubernetes import (
+    image_locality,
+    node_affinity,
+    node_resources_balanced_allocation,
+    node_resources_fit,
+    taint_toleration,
+)
+from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.scenario import Template
+from capsim.topology import Int64
+
+
+def plugin_scores(engine: Engine, template: Template, answers: Answers) -> dict[str, Int64]:
+    """Plugin to int64[N], 0 where the unit does not fit; plugins that skip the unit are left out."""
+    static, row = engine.static, answers.row
+    fits = answers.refusal == 0
+    raw = {
+        node_resources_fit.NAME: answers.fit,
+        node_resources_balanced_allocation.NAME: answers.balanced,
+        taint_toleration.NAME: _normalised(static.taint_raw[row, static.node_class], fits, True),
+        node_affinity.NAME: _normalised(static.affinity_raw[row, static.node_class], fits, False),
+        image_locality.NAME: static.image[row, static.node_class],
+    }
+    if engine.skips_balance(row):
+        del raw[node_resources_balanced_allocation.NAME]
+    if not node_affinity.preferred(template, engine.profile):
+        del raw[node_affinity.NAME]
+    weights = engine.profile.score_weights
+    return {
+        name: np.where(fits, score * weights[name], 0)
+        for name, score in raw.items()
+        if weights.get(name)
+    }
+
+
+def _normalised(raw: Int64, fits: NDArray[np.bool_], reverse: bool) -> Int64:
+    """The default normalisation to 0..100 over the nodes that fit."""
+    largest = int(raw[fits].max(initial=0))
+    if largest == 0:
+        return np.full(len(raw), 100 if reverse else 0, np.int64)
+    scaled = raw * 100 // largest
+    return 100 - scaled if reverse else scaled

@@ -1,0 +1,100 @@
+"""place: which unit runs where."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import numpy as np
+
+from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.machines import machines
+from capsim.placement.result import Placement
+from capsim.scenario import Assumption, Scenario, SchedulerProfile
+from capsim.topology import Topology, compile_scenario
+
+_SCHEDULER = (
+    "Kubernetes 1.34 default profile; filters and scores replayed against recorded decisions"
+)
+_MODELLED = Assumption(
+    name="scheduler plugins",
+    value="all of the default profile but PodTopologySpread, InterPodAffinity, volumes, preemption",
+    source=_SCHEDULER,
+)
+_TIES = Assumption(
+    name="equal scores",
+    value="the first node in the order of the input is taken (kube-scheduler draws one)",
+    source=_SCHEDULER,
+)
+
+
+def place(
+    cluster: Scenario | Topology,
+    *,
+    profile: SchedulerProfile | None = None,
+    headroom: float = 0.0,
+    overcommit_cpu: float = 1.0,
+    overcommit_memory: float = 1.0,
+) -> Placement:
+    """Which node each waiting unit goes to, as kube-scheduler would decide.
+
+    Units are taken one at a time by priority, then in the order in which they arrived; a placed
+    unit counts for the next. Units that run already stay where they are.
+
+    Parameters: cluster, a scenario or a compiled one (compile once when asking often); profile of
+    the scheduler, by default the scenario's own; headroom, share of every node's cpu and memory
+    kept free; overcommit_cpu and overcommit_memory, requests allowed for each unit of allocatable.
+    Returns: Placement.
+    Raises: ModelError for a headroom or overcommit out of range.
+    Model: docs/models.md, "Placing".
+
+    >>> cs.place(cs.read("cluster.yaml")).summary()
+    """
+    topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
+    policy = profile or topology.scenario.profile
+    offer = machines(
+        topology,
+        headroom=headroom,
+        overcommit_cpu=overcommit_cpu,
+        overcommit_memory=overcommit_memory,
+    )
+    engine = scheduler(topology, policy)
+    started = time.perf_counter()
+    state = engine.initial()
+    chosen = engine.run(offer.offered, state, engine.waiting)
+    seconds = time.perf_counter() - started
+    node_of = topology.unit_node.copy()
+    node_of[engine.waiting] = chosen
+    return Placement(
+        topology=topology,
+        machines=offer,
+        engine=engine,
+        method=f"kube-scheduler, {policy.strategy}",
+        node_of=node_of,
+        order=_tried(topology, engine),
+        state=state,
+        seconds=seconds,
+        assumptions=(
+            *topology.scenario.assumptions,
+            *offer.assumptions,
+            _MODELLED,
+            _TIES,
+        ),
+    )
+
+
+def scheduler(topology: Topology, profile: SchedulerProfile) -> Engine:
+    """The scheduling core of a topology; kept, so that moving a slider does not compile it anew."""
+    return _scheduler(topology, profile.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _scheduler(topology: Topology, profile_json: str) -> Engine:
+    return Engine(topology, SchedulerProfile.model_validate_json(profile_json))
+
+
+def _tried(topology: Topology, engine: Engine) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """The queue, then the units that never enter it because a gate holds them."""
+    waiting = np.flatnonzero(topology.unit_node < 0)
+    held = np.setdiff1d(waiting, engine.waiting, assume_unique=True)
+    return np.concatenate([engine.waiting, held]).astype(np.int32)
