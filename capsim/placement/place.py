@@ -60,8 +60,8 @@ def place(
     )
     engine = scheduler(topology, policy)
     started = time.perf_counter()
-    state = engine.initial()
-    chosen = engine.run(offer.offered, state, engine.waiting)
+    state = engine.initial(offer.offered)
+    chosen = engine.run(state, engine.waiting)
     seconds = time.perf_counter() - started
     node_of = topology.unit_node.copy()
     node_of[engine.waiting] = chosen

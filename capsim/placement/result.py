@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from capsim.placement import tables
-from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.engine import Engine, Nodes
 from capsim.placement.kubernetes.explain import Explanation, explain
 from capsim.placement.kubernetes.refusals import Refusal, refusals
 from capsim.placement.machines import Machines
@@ -38,8 +38,8 @@ class Placement:
     """Rows of the units that were waiting, in the order in which they were tried."""
     engine: Engine
     """The scheduler, compiled; it answers `explain`."""
-    state: State
-    """What is taken on each node at the end."""
+    state: Nodes
+    """What the nodes offer and what is taken at the end."""
     seconds: float
     """Time spent deciding."""
     assumptions: tuple[Assumption, ...] = field(default=())

@@ -1,9 +1,9 @@
 """Numba kernels of the scheduling core: pure functions of arrays.
 
 Names of dimensions: N nodes, K classes of nodes that no static rule tells apart, C classes of
-units, R resources (columns 0 and 1 are cpu and memory), D GPU boards, P host ports, M waiting units.
-Quantities are int64: milli-cores, bytes, pieces. Go's integer division truncates; all dividends
-here are non-negative except where a note says otherwise.
+units, R resources (columns 0 and 1 are cpu and memory), D GPU boards, P host ports, M waiting
+units. Quantities are int64: milli-cores, bytes, pieces. Go's integer division truncates; all
+dividends here are non-negative except where a note says otherwise.
 
 Each plugin is one function over a list of nodes, `todo[:count]`. It is called once a list, not
 once a node: numba counts references to every array argument, which costs more than the plugin.
@@ -12,29 +12,124 @@ Refusals are codes: 0 fits, k > 0 the k-th static filter, -1 host ports, -2 reso
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Int64 = NDArray[np.int64]
+
+
+class Nodes(NamedTuple):
+    """What N nodes offer and what is taken; updated in place while units are placed."""
+
+    offered: Int64
+    """[N, R]"""
+    used: Int64
+    """[N, R]"""
+    accounted: Int64
+    """[N, 2] cpu and memory as the score of NodeResourcesFit counts them."""
+    gpu_free: Int64
+    """[N, D] thousandths left on each board, -1 where there is none."""
+    port_use: NDArray[np.int32]
+    """[N, P]"""
+
+
+class Units(NamedTuple):
+    """What C classes of units ask for."""
+
+    request: Int64
+    """[C, R] what is taken of a node."""
+    checked: Int64
+    """[C, R] the same without the resources that the filter ignores."""
+    scoring: Int64
+    """[C, R] what counts in the score of NodeResourcesFit."""
+    accounted: Int64
+    """[C, 2] what counts there once placed."""
+    gpu_need: Int64
+    """[C, 2] boards, thousandths of each."""
+    conflict_start: Int64
+    """[C + 1] where a class begins in conflict_port."""
+    conflict_port: Int64
+    own_start: Int64
+    """[C + 1] where a class begins in own_port."""
+    own_port: Int64
+    skips_balance: NDArray[np.bool_]
+    """[C] whether NodeResourcesBalancedAllocation has nothing to look at."""
+
+
+class Static(NamedTuple):
+    """What labels, taints and images say, for classes of units and of nodes."""
+
+    node_class: NDArray[np.int32]
+    """[N]"""
+    refusal: NDArray[np.int8]
+    """[C, K]"""
+    score: Int64
+    """[C, K] weighted score that needs no normalisation."""
+    taint_raw: Int64
+    """[C, K]"""
+    affinity_raw: Int64
+    """[C, K]"""
+    varies: NDArray[np.bool_]
+    """[C] whether raw scores differ among the nodes that pass."""
+
+
+class Policy(NamedTuple):
+    """Weights of the plugins, and what the resource scores look at."""
+
+    w_fit: int
+    w_balanced: int
+    w_taint: int
+    w_affinity: int
+    strategy: int
+    """0 LeastAllocated, 1 MostAllocated, 2 RequestedToCapacityRatio."""
+    fit_columns: Int64
+    fit_weights: Int64
+    fit_scalar: NDArray[np.bool_]
+    shape_u: Int64
+    """Utilisation of the curve's points, percent."""
+    shape_s: Int64
+    """Their scores, 0..100."""
+    balanced_columns: Int64
+    balanced_scalar: NDArray[np.bool_]
 
 
 @njit(cache=True, error_model="numpy")
-def static_filter(c, todo, count, node_class, static_refusal, code):
-    """What cordons, names, taints and affinities say; sets code[:count]."""
+def filter_nodes(c, todo, count, nodes, units, static, code):
+    """Ask every filter about some nodes, in the scheduler's order; sets code[:count]."""
+    static_filter(c, todo, count, static, code)
+    if units.conflict_start[c + 1] > units.conflict_start[c]:
+        ports_filter(c, todo, count, nodes, units, code)
+    resources_filter(c, todo, count, nodes, units, code)
+    if units.gpu_need[c, 0] > 0:
+        boards_filter(c, todo, count, nodes, units, code)
+
+
+@njit(cache=True, error_model="numpy")
+def static_filter(c, todo, count, static, code):
+    """What cordons, names, taints and affinities say."""
+    node_class, refusal = static.node_class, static.refusal
     for i in range(count):
-        code[i] = static_refusal[c, node_class[todo[i]]]
+        code[i] = refusal[c, node_class[todo[i]]]
 
 
 @njit(cache=True, error_model="numpy")
-def ports_filter(c, todo, count, port_use, conflict_start, conflict_port, code):
+def ports_filter(c, todo, count, nodes, units, code):
     """NodePorts: refuse where a conflicting host port is in use."""
+    port_use, port = nodes.port_use, units.conflict_port
+    first, last = units.conflict_start[c], units.conflict_start[c + 1]
     for i in range(count):
-        for p in range(conflict_start[c], conflict_start[c + 1]):
-            if code[i] == 0 and port_use[todo[i], conflict_port[p]] > 0:
+        for p in range(first, last):
+            if code[i] == 0 and port_use[todo[i], port[p]] > 0:
                 code[i] = -1
 
 
 @njit(cache=True, error_model="numpy")
-def resources_filter(c, todo, count, offered, used, checked, code):
+def resources_filter(c, todo, count, nodes, units, code):
     """NodeResourcesFit: refuse where a resource, or a pod slot, is short."""
+    offered, used, checked = nodes.offered, nodes.used, units.checked
     for i in range(count):
         n = todo[i]
         short = False
@@ -46,42 +141,29 @@ def resources_filter(c, todo, count, offered, used, checked, code):
 
 
 @njit(cache=True, error_model="numpy")
-def boards_filter(c, todo, count, gpu_free, gpu_need, code):
+def boards_filter(c, todo, count, nodes, units, code):
     """GpuShare: refuse where fewer boards than needed have enough thousandths left."""
+    gpu_free, devices, milli = nodes.gpu_free, units.gpu_need[c, 0], units.gpu_need[c, 1]
     for i in range(count):
         if code[i] != 0:
             continue
         boards = 0
         for d in range(gpu_free.shape[1]):
-            boards += gpu_free[todo[i], d] >= gpu_need[c, 1]
-        if boards < gpu_need[c, 0]:
+            boards += gpu_free[todo[i], d] >= milli
+        if boards < devices:
             code[i] = -3
 
 
 @njit(cache=True, error_model="numpy")
-def fit_scores(
-    c,
-    todo,
-    count,
-    code,
-    offered,
-    used,
-    accounted,
-    scoring,
-    strategy,
-    columns,
-    weights,
-    scalar,
-    shape_u,
-    shape_s,
-    weight,
-    total,
-):
+def fit_scores(c, todo, count, code, nodes, units, policy, weight, total):
     """NodeResourcesFit: add weight * (0..100) to total[i] of each node that fits.
 
-    strategy: 0 LeastAllocated, 1 MostAllocated, 2 RequestedToCapacityRatio (shape_u in percent,
-    shape_s in 0..100). Source: Kubernetes 1.34, noderesources plugin.
+    Source: Kubernetes 1.34, noderesources plugin.
     """
+    offered, used, accounted = nodes.offered, nodes.used, nodes.accounted
+    scoring, strategy = units.scoring, policy.strategy
+    columns, weights, scalar = policy.fit_columns, policy.fit_weights, policy.fit_scalar
+    shape_u, shape_s = policy.shape_u, policy.shape_s
     for i in range(count):
         if code[i] != 0:
             continue
@@ -129,12 +211,14 @@ def _on_shape(u, shape_u, shape_s):
 
 
 @njit(cache=True, error_model="numpy")
-def balanced_scores(c, todo, count, code, offered, used, request, columns, scalar, weight, total):
+def balanced_scores(c, todo, count, code, nodes, units, policy, weight, total):
     """NodeResourcesBalancedAllocation: add weight * int((1 - deviation of shares) * 100).
 
     Two shares: |a - b| / 2; more: the population standard deviation; fewer: 0.
     Source: Kubernetes 1.34, noderesources plugin.
     """
+    offered, used, request = nodes.offered, nodes.used, units.request
+    columns, scalar = policy.balanced_columns, policy.balanced_scalar
     shares = np.empty(len(columns), np.float64)
     for i in range(count):
         if code[i] != 0:
@@ -162,29 +246,17 @@ def balanced_scores(c, todo, count, code, offered, used, request, columns, scala
 
 
 @njit(cache=True, error_model="numpy")
-def static_scores(
-    c,
-    todo,
-    count,
-    code,
-    node_class,
-    static_score,
-    taint_raw,
-    affinity_raw,
-    taint_top,
-    affinity_top,
-    w_taint,
-    w_affinity,
-    total,
-):
-    """ImageLocality (static_score) and the normalised scores of taints and preferred nodes."""
+def static_scores(c, todo, count, code, static, policy, taint_top, affinity_top, total):
+    """ImageLocality and the normalised scores of TaintToleration and NodeAffinity."""
+    node_class, score = static.node_class, static.score
+    taint_raw, affinity_raw = static.taint_raw, static.affinity_raw
     for i in range(count):
         if code[i] == 0:
             k = node_class[todo[i]]
             total[i] += (
-                static_score[c, k]
-                + w_taint * _normalised(taint_raw[c, k], taint_top, True)
-                + w_affinity * _normalised(affinity_raw[c, k], affinity_top, False)
+                score[c, k]
+                + policy.w_taint * _normalised(taint_raw[c, k], taint_top, True)
+                + policy.w_affinity * _normalised(affinity_raw[c, k], affinity_top, False)
             )
 
 
@@ -198,28 +270,16 @@ def _normalised(raw, largest, reverse):
 
 
 @njit(cache=True, error_model="numpy")
-def bind(
-    n,
-    c,
-    used,
-    accounted,
-    gpu_free,
-    port_use,
-    request,
-    accounted_request,
-    gpu_need,
-    own_start,
-    own_port,
-):
+def bind(n, c, nodes, units):
     """Account one unit of class c on node n; it takes the tightest GPU boards that fit."""
+    used, gpu_free, milli = nodes.used, nodes.gpu_free, units.gpu_need[c, 1]
     for r in range(used.shape[1]):
-        used[n, r] += request[c, r]
-    accounted[n, 0] += accounted_request[c, 0]
-    accounted[n, 1] += accounted_request[c, 1]
-    for i in range(own_start[c], own_start[c + 1]):
-        port_use[n, own_port[i]] += 1
-    milli = gpu_need[c, 1]
-    for _ in range(gpu_need[c, 0]):
+        used[n, r] += units.request[c, r]
+    nodes.accounted[n, 0] += units.accounted[c, 0]
+    nodes.accounted[n, 1] += units.accounted[c, 1]
+    for i in range(units.own_start[c], units.own_start[c + 1]):
+        nodes.port_use[n, units.own_port[i]] += 1
+    for _ in range(units.gpu_need[c, 0]):
         best = -1
         for d in range(gpu_free.shape[1]):
             if gpu_free[n, d] >= milli and (best < 0 or gpu_free[n, d] < gpu_free[n, best]):
@@ -229,225 +289,88 @@ def bind(
 
 
 @njit(cache=True, error_model="numpy")
-def bind_all(
-    unit_class,
-    unit_node,
-    used,
-    accounted,
-    gpu_free,
-    port_use,
-    request,
-    accounted_request,
-    gpu_need,
-    own_start,
-    own_port,
-):
-    """Account every unit that runs already."""
+def bind_all(unit_class, unit_node, nodes, units):
+    """Account every unit that runs already (unit_node >= 0)."""
     for u in range(len(unit_class)):
         if unit_node[u] >= 0:
-            bind(
-                unit_node[u],
-                unit_class[u],
-                used,
-                accounted,
-                gpu_free,
-                port_use,
-                request,
-                accounted_request,
-                gpu_need,
-                own_start,
-                own_port,
-            )
+            bind(unit_node[u], unit_class[u], nodes, units)
 
 
 @njit(cache=True, error_model="numpy")
-def schedule(
-    unit_class,
-    unit_pin,
-    node_class,
-    static_refusal,
-    static_score,
-    taint_raw,
-    affinity_raw,
-    varies,
-    offered,
-    used,
-    accounted,
-    gpu_free,
-    port_use,
-    request,
-    checked,
-    scoring,
-    accounted_request,
-    gpu_need,
-    conflict_start,
-    conflict_port,
-    own_start,
-    own_port,
-    w_fit,
-    w_balanced,
-    w_taint,
-    w_affinity,
-    strategy,
-    fit_columns,
-    fit_weights,
-    fit_scalar,
-    shape_u,
-    shape_s,
-    balanced_columns,
-    balanced_scalar,
-    skips_balance,
-    slot_of,
-    slots,
-    out_node,
-):
+def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots, out_node):
     """Place the waiting units one by one, each where its score is highest; first node on ties.
 
     unit_class, unit_pin: int[M], in the order of the queue; pin -1 for none, -2 for a node that
-    is not there. node_class: int[N]; static_refusal, static_score, taint_raw, affinity_raw:
-    [C, K]. varies: bool[C], whether raw taint or affinity scores differ among the nodes.
-    used, accounted, gpu_free, port_use: the state, updated in place.
-    slot_of: int[C], the row of the class in the score cache, -1 for none; slots: number of rows.
-    out_node: int32[M], overwritten; -1 where nothing fits.
+    is not there. nodes is updated in place. slot_of: int[C], the row of the class in the score
+    cache, -1 for none; slots: number of rows. out_node: int32[M], overwritten; -1 where nothing
+    fits.
 
     A class of units that is met again looks only at the nodes that changed since: its scores are
     kept in a tournament tree, so the best node costs log N. As nothing is evicted here, a class
     that found no node will not find one later.
     """
-    nodes = len(node_class)
+    size = len(static.node_class)
     leaves = 1
-    while leaves < nodes:
+    while leaves < size:
         leaves *= 2
     tree = np.full((slots + 1, 2 * leaves), -1, np.int32)
     seen = np.full(slots + 1, -1, np.int64)
     tops = np.zeros((slots + 1, 4), np.int64)
     log = np.empty(len(unit_class), np.int64)
     logged = 0
-    last_change = np.full(nodes, -1, np.int64)
-    refused = np.zeros(static_refusal.shape[0], np.bool_)
-    todo = np.empty(max(nodes, 1), np.int64)
-    code = np.empty(max(nodes, 1), np.int8)
-    total = np.empty(max(nodes, 1), np.int64)
+    last_change = np.full(size, -1, np.int64)
+    refused = np.zeros(len(slot_of), np.bool_)
+    everywhere = np.arange(size)
+    todo = np.empty(max(size, 1), np.int64)
+    code = np.empty(max(size, 1), np.int8)
+    total = np.empty(max(size, 1), np.int64)
 
     for m in range(len(unit_class)):
         c = unit_class[m]
         out_node[m] = -1
         if refused[c] or unit_pin[m] == -2:
             continue
-        pinned = unit_pin[m] >= 0
-        # Classes without a row of their own share the last one and start afresh each time.
-        row = slot_of[c] if slot_of[c] >= 0 else slots
-        fresh = row == slots or seen[row] < 0 or logged - seen[row] > nodes
-        count = 0
-        if pinned:
+        if unit_pin[m] >= 0:
             todo[0] = unit_pin[m]
-            count = 1
-        elif not fresh:
-            for i in range(seen[row], logged):
-                todo[count] = log[i]
-                count += last_change[log[i]] == i
-
-        while True:
-            if fresh and not pinned:
-                count = nodes
-                for n in range(nodes):
-                    todo[n] = n
-            static_filter(c, todo, count, node_class, static_refusal, code)
-            if conflict_start[c + 1] > conflict_start[c]:
-                ports_filter(c, todo, count, port_use, conflict_start, conflict_port, code)
-            resources_filter(c, todo, count, offered, used, checked, code)
-            if gpu_need[c, 0] > 0:
-                boards_filter(c, todo, count, gpu_free, gpu_need, code)
-            if pinned:
-                break
-            if varies[c]:
-                if fresh:
-                    tops[row] = 0
-                for i in range(count):
-                    now = code[i] == 0
-                    if fresh or now != (tree[row, leaves + todo[i]] >= 0):
-                        k = node_class[todo[i]]
-                        _count_top(tops, row, 0, taint_raw[c, k], now, fresh)
-                        _count_top(tops, row, 1, affinity_raw[c, k], now, fresh)
-                if not fresh and (tops[row, 2] <= 0 or tops[row, 3] <= 0):
-                    fresh = True
-                    continue
-            break
-
-        chosen = -1
-        if pinned:
-            chosen = unit_pin[m] if code[0] == 0 else -1
+            filter_nodes(c, todo, 1, nodes, units, static, code)
+            chosen = todo[0] if code[0] == 0 else -1
         else:
+            # Classes without a row of their own share the last one and start afresh each time.
+            row = slot_of[c] if slot_of[c] >= 0 else slots
+            fresh = row == slots or seen[row] < 0 or logged - seen[row] > size
+            count = 0
+            if not fresh:
+                for i in range(seen[row], logged):
+                    todo[count] = log[i]
+                    count += last_change[log[i]] == i
+                filter_nodes(c, todo, count, nodes, units, static, code)
+                if static.varies[c]:
+                    fresh = _top_lost(c, todo, count, code, static, tree, row, leaves, tops)
+            if fresh:
+                todo[:size] = everywhere
+                count = size
+                filter_nodes(c, todo, count, nodes, units, static, code)
+                if static.varies[c]:
+                    _find_top(c, todo, count, code, static, row, tops)
             total[:count] = 0
-            if w_fit > 0:
-                fit_scores(
-                    c,
-                    todo,
-                    count,
-                    code,
-                    offered,
-                    used,
-                    accounted,
-                    scoring,
-                    strategy,
-                    fit_columns,
-                    fit_weights,
-                    fit_scalar,
-                    shape_u,
-                    shape_s,
-                    w_fit,
-                    total,
-                )
-            if w_balanced > 0 and not skips_balance[c]:
+            if policy.w_fit > 0:
+                fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
+            if policy.w_balanced > 0 and not units.skips_balance[c]:
                 balanced_scores(
-                    c,
-                    todo,
-                    count,
-                    code,
-                    offered,
-                    used,
-                    request,
-                    balanced_columns,
-                    balanced_scalar,
-                    w_balanced,
-                    total,
+                    c, todo, count, code, nodes, units, policy, policy.w_balanced, total
                 )
             static_scores(
-                c,
-                todo,
-                count,
-                code,
-                node_class,
-                static_score,
-                taint_raw,
-                affinity_raw,
-                tops[row, 0],
-                tops[row, 1],
-                w_taint,
-                w_affinity,
-                total,
+                c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total
             )
             if fresh:
-                _fill(tree, row, leaves, nodes, code, total)
+                _fill(tree, row, leaves, size, code, total)
             else:
                 _update(tree, row, leaves, todo, count, code, total)
             seen[row] = logged
             chosen = _first_best(tree, row, leaves)
             refused[c] = chosen < 0
         if chosen >= 0:
-            bind(
-                chosen,
-                c,
-                used,
-                accounted,
-                gpu_free,
-                port_use,
-                request,
-                accounted_request,
-                gpu_need,
-                own_start,
-                own_port,
-            )
+            bind(chosen, c, nodes, units)
             out_node[m] = chosen
             last_change[chosen] = logged
             log[logged] = chosen
@@ -455,19 +378,37 @@ def schedule(
 
 
 @njit(cache=True, error_model="numpy")
-def _count_top(tops, row, which, raw, fits, fresh):
-    """Keep the largest raw score of the nodes that fit (column `which`) and how many have it.
+def _find_top(c, todo, count, code, static, row, tops):
+    """tops[row]: the largest raw taint and affinity score of the nodes that fit; how many have it."""
+    for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
+        top = 0
+        having = 0
+        for i in range(count):
+            if code[i] == 0:
+                value = raw[c, static.node_class[todo[i]]]
+                if value > top:
+                    top = value
+                    having = 0
+                having += value == top
+        tops[row, which] = top
+        tops[row, which + 2] = having
 
-    A count of 0 or less says that the largest is not known any more.
-    """
-    if fits and raw > tops[row, which]:
-        tops[row, which] = raw
-        tops[row, which + 2] = 1 if fresh else -(2**62)
-    elif raw == tops[row, which]:
-        if fits:
-            tops[row, which + 2] += 1
-        elif not fresh:
-            tops[row, which + 2] -= 1
+
+@njit(cache=True, error_model="numpy")
+def _top_lost(c, todo, count, code, static, tree, row, leaves, tops):
+    """Whether changed nodes leave the largest raw scores unknown; counts those that have them."""
+    for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
+        for i in range(count):
+            fits = code[i] == 0
+            if fits != (tree[row, leaves + todo[i]] >= 0):
+                value = raw[c, static.node_class[todo[i]]]
+                if fits and value > tops[row, which]:
+                    return True
+                if value == tops[row, which]:
+                    tops[row, which + 2] += 1 if fits else -1
+        if tops[row, which + 2] <= 0:
+            return True
+    return False
 
 
 @njit(cache=True, error_model="numpy")
@@ -508,8 +449,9 @@ def _first_best(tree, row, leaves):
 
 
 @njit(cache=True, error_model="numpy")
-def short_resources(c, offered, used, checked, out_short):
+def short_resources(c, nodes, units, out_short):
     """out_short: bool[N, R], resources of which too little is left on each node."""
-    for n in range(offered.shape[0]):
-        for r in range(offered.shape[1]):
-            out_short[n, r] = checked[c, r] > 0 and checked[c, r] > offered[n, r] - used[n, r]
+    for n in range(out_short.shape[0]):
+        for r in range(out_short.shape[1]):
+            need = units.checked[c, r]
+            out_short[n, r] = need > 0 and need > nodes.offered[n, r] - nodes.used[n, r]

@@ -18,6 +18,7 @@ from capsim.placement.kubernetes import (
     node_resources_fit,
     taint_toleration,
 )
+from capsim.placement.kubernetes._kernels import Nodes, Policy, Static, Units
 from capsim.placement.kubernetes.static import StaticTables, static_tables
 from capsim.scenario import SchedulerProfile
 from capsim.topology import Int32, Int64, Topology
@@ -25,20 +26,6 @@ from capsim.topology import Int32, Int64, Topology
 #: Scores kept at once, over all classes of units (4 bytes each).
 _CACHED_SCORES = 2**26
 _NO_SLOT = -1
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """What is taken on each node; updated in place while units are placed."""
-
-    used: Int64
-    """[N, R]"""
-    accounted: Int64
-    """[N, 2] cpu and memory as scores count them."""
-    gpu_free: Int64
-    """[N, D] thousandths left on each board, -1 where there is none."""
-    port_use: NDArray[np.int32]
-    """[N, P]"""
 
 
 class Engine:
@@ -56,134 +43,94 @@ class Engine:
         self.static = static_tables(topology, rows.tolist(), profile)
         self._row = np.full(len(topology.template_keys), -1, np.int64)
         self._row[rows] = np.arange(len(rows))
-        self._ports = _Ports(topology)
-        self._policy = _Policy(topology, profile)
+        self._policy = _policy(topology, profile)
+        self._ports = node_ports.conflict_table(topology.templates)
+        self._units = self._units_of(rows)
+        self._tables = _static(self.static, profile)
 
-    def initial(self) -> State:
-        """The state with only the units that run already."""
+    def initial(self, offered: Int64) -> Nodes:
+        """What the nodes offer, with only the units that run already."""
         topology = self.topology
-        nodes = len(topology.scenario.nodes)
-        state = State(
-            used=np.zeros((nodes, len(topology.resources)), np.int64),
-            accounted=np.zeros((nodes, 2), np.int64),
+        count = len(offered)
+        nodes = Nodes(
+            offered=offered,
+            used=np.zeros(offered.shape, np.int64),
+            accounted=np.zeros((count, 2), np.int64),
             gpu_free=gpu_share.boards(topology.gpu_devices),
-            port_use=np.zeros((nodes, self._ports.count), np.int32),
+            port_use=np.zeros((count, self._ports[2]), np.int32),
         )
-        _kernels.bind_all(
-            topology.unit_template,
-            topology.unit_node,
-            state.used,
-            state.accounted,
-            state.gpu_free,
-            state.port_use,
-            topology.request,
-            topology.accounted_request,
-            topology.gpu_share,
-            self._ports.own_start,
-            self._ports.own,
-        )
-        return state
+        if (topology.unit_node >= 0).any():
+            everything = self._units_of(np.arange(len(topology.template_keys)))
+            _kernels.bind_all(topology.unit_template, topology.unit_node, nodes, everything)
+        return nodes
 
-    def run(self, offered: Int64, state: State, units: Int64) -> Int32:
-        """Place units (rows, in the order of the queue) on what the nodes offer; updates the state.
+    def run(self, nodes: Nodes, units: Int64) -> Int32:
+        """Place units (rows, in the order of the queue); updates the nodes.
 
         Returns: int32[M], the row of the node of each, -1 where nothing fits.
         """
-        topology, static, ports, policy = self.topology, self.static, self._ports, self._policy
-        rows = static.template_rows
-        unit_class = self._row[topology.unit_template[units]]
-        slot_of, slots = _slots(unit_class, len(rows), len(offered))
-        request = np.ascontiguousarray(topology.request[rows])
+        unit_class = self._row[self.topology.unit_template[units]]
+        slot_of, slots = _slots(unit_class, len(self.static.template_rows), len(nodes.offered))
         out = np.empty(len(units), np.int32)
         _kernels.schedule(
             unit_class,
-            topology.unit_pinned[units],
-            static.node_class,
-            static.refusal,
-            static.image * policy.w_image,
-            static.taint_raw,
-            static.affinity_raw,
-            static.varies,
-            offered,
-            state.used,
-            state.accounted,
-            state.gpu_free,
-            state.port_use,
-            request,
-            self.checked(request),
-            topology.scoring_request[rows],
-            topology.accounted_request[rows],
-            topology.gpu_share[rows],
-            *ports.of(rows),
-            policy.w_fit,
-            policy.w_balanced,
-            policy.w_taint,
-            policy.w_affinity,
-            *policy.fit,
-            *policy.balanced,
-            node_resources_balanced_allocation.skipped(request, policy.balanced[0]),
+            self.topology.unit_pinned[units],
+            nodes,
+            self._units,
+            self._tables,
+            self._policy,
             slot_of,
             slots,
             out,
         )
         return out
 
-    def evaluate(self, offered: Int64, state: State, template: int) -> Answers:
+    def evaluate(self, nodes: Nodes, template: int) -> Answers:
         """What every node says to one more unit of a template (row in the topology)."""
         c = self._row[template]
-        nodes, resources = offered.shape
-        rows = self.static.template_rows
-        request = np.ascontiguousarray(self.topology.request[rows])
-        ports = self._ports.of(rows)
+        count, resources = nodes.offered.shape
         answers = Answers(
             row=int(c),
-            refusal=np.empty(nodes, np.int8),
-            short=np.empty((nodes, resources), np.bool_),
-            fit=np.zeros(nodes, np.int64),
-            balanced=np.zeros(nodes, np.int64),
+            refusal=np.empty(count, np.int8),
+            short=np.empty((count, resources), np.bool_),
+            fit=np.zeros(count, np.int64),
+            balanced=np.zeros(count, np.int64),
         )
-        everywhere = np.arange(nodes)
-        code = answers.refusal
-        _kernels.static_filter(
-            c, everywhere, nodes, self.static.node_class, self.static.refusal, code
-        )
-        _kernels.ports_filter(c, everywhere, nodes, state.port_use, *ports[:2], code)
-        checked = self.checked(request)
-        _kernels.resources_filter(c, everywhere, nodes, offered, state.used, checked, code)
-        _kernels.boards_filter(
-            c, everywhere, nodes, state.gpu_free, self.topology.gpu_share[rows], code
-        )
-        _kernels.short_resources(c, offered, state.used, checked, answers.short)
-        fit, balanced = self._policy.fit, self._policy.balanced
-        _kernels.fit_scores(
-            c,
-            everywhere,
-            nodes,
-            code,
-            offered,
-            state.used,
-            state.accounted,
-            self.topology.scoring_request[rows],
-            *fit,
-            1,
-            answers.fit,
-        )
+        everywhere, code = np.arange(count), answers.refusal
+        units, policy = self._units, self._policy
+        _kernels.filter_nodes(c, everywhere, count, nodes, units, self._tables, code)
+        _kernels.short_resources(c, nodes, units, answers.short)
+        _kernels.fit_scores(c, everywhere, count, code, nodes, units, policy, 1, answers.fit)
         _kernels.balanced_scores(
-            c, everywhere, nodes, code, offered, state.used, request, *balanced, 1, answers.balanced
+            c, everywhere, count, code, nodes, units, policy, 1, answers.balanced
         )
         return answers
 
-    def checked(self, request: Int64) -> Int64:
-        """Requests as the resource filter sees them."""
-        if node_resources_fit.NAME not in self.profile.filters:
-            return np.zeros_like(request)
-        return node_resources_fit.checked(request, self.topology.resources, self.profile)
+    def checked(self, template: int) -> Int64:
+        """[R] requests of a template (row in the topology) as the resource filter sees them."""
+        checked: Int64 = self._units.checked[self._row[template]]
+        return checked
 
     def skips_balance(self, row: int) -> bool:
         """Whether a class of units (row of the static tables) asks for nothing that is balanced."""
-        request = self.topology.request[self.static.template_rows[row]]
-        columns = self._policy.balanced[0]
-        return bool(node_resources_balanced_allocation.skipped(request[None], columns)[0])
+        return bool(self._units.skips_balance[row])
+
+    def _units_of(self, rows: Int64) -> Units:
+        """The tables of some templates (rows in the topology)."""
+        topology, profile = self.topology, self.profile
+        request = np.ascontiguousarray(topology.request[rows])
+        own, against, _ = self._ports
+        checks = node_resources_fit.NAME in profile.filters
+        return Units(
+            request,
+            node_resources_fit.checked(request, topology.resources, profile) * checks,
+            np.ascontiguousarray(topology.scoring_request[rows]),
+            np.ascontiguousarray(topology.accounted_request[rows]),
+            np.ascontiguousarray(topology.gpu_share[rows]),
+            *_ragged([against[row] for row in rows]),
+            *_ragged([own[row] for row in rows]),
+            node_resources_balanced_allocation.skipped(request, self._policy.balanced_columns),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,46 +172,37 @@ def _slots(unit_class: Int64, classes: int, nodes: int) -> tuple[Int64, int]:
     return slot_of, len(chosen)
 
 
-class _Ports:
-    """Host ports that templates hold and conflict with, as ragged rows."""
-
-    def __init__(self, topology: Topology) -> None:
-        own, against, self.count = node_ports.conflict_table(topology.templates)
-        self.own_start, self.own = _ragged(own)
-        self._own_rows, self._against_rows = own, against
-
-    def of(self, rows: Int64) -> tuple[Int64, Int64, Int64, Int64]:
-        """The rows of some templates: conflict start and ports, own start and ports."""
-        against = _ragged([self._against_rows[row] for row in rows])
-        return *against, *_ragged([self._own_rows[row] for row in rows])
-
-
 def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
     start = np.zeros(len(rows) + 1, np.int64)
     np.cumsum([len(row) for row in rows], out=start[1:])
     return start, np.array([each for row in rows for each in row], np.int64)
 
 
-class _Policy:
-    """Weights and scored resources of a profile, as the kernels take them."""
-
-    def __init__(self, topology: Topology, profile: SchedulerProfile) -> None:
-        weight = profile.score_weights.get
-        self.w_fit = weight(node_resources_fit.NAME, 0)
-        self.w_balanced = weight(node_resources_balanced_allocation.NAME, 0)
-        self.w_taint = weight(taint_toleration.NAME, 0)
-        self.w_affinity = weight(node_affinity.NAME, 0)
-        self.w_image = weight(image_locality.NAME, 0)
-        fit = node_resources_fit.scored(profile.resources, topology.resources)
-        balanced = node_resources_fit.scored(profile.balanced_resources, topology.resources)
-        self.fit = (
-            node_resources_fit.STRATEGIES.index(profile.strategy),
-            fit.columns,
-            fit.weights,
-            fit.scalar,
-            *node_resources_fit.curve(profile),
-        )
-        self.balanced = (balanced.columns, balanced.scalar)
+def _static(static: StaticTables, profile: SchedulerProfile) -> Static:
+    return Static(
+        static.node_class,
+        static.refusal,
+        static.image * profile.score_weights.get(image_locality.NAME, 0),
+        static.taint_raw,
+        static.affinity_raw,
+        static.varies,
+    )
 
 
-__all__ = ["Answers", "Engine", "State", "StaticTables", "queue"]
+def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
+    weight = profile.score_weights.get
+    fit = node_resources_fit.scored(profile.resources, topology.resources)
+    balanced = node_resources_fit.scored(profile.balanced_resources, topology.resources)
+    return Policy(
+        weight(node_resources_fit.NAME, 0),
+        weight(node_resources_balanced_allocation.NAME, 0),
+        weight(taint_toleration.NAME, 0),
+        weight(node_affinity.NAME, 0),
+        node_resources_fit.STRATEGIES.index(profile.strategy),
+        fit.columns,
+        fit.weights,
+        fit.scalar,
+        *node_resources_fit.curve(profile),
+        balanced.columns,
+        balanced.scalar,
+    )

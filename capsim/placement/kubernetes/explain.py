@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from capsim.errors import ModelError, nearest
-from capsim.placement.kubernetes.engine import Answers, State
+from capsim.placement.kubernetes.engine import Answers, Nodes
 from capsim.placement.kubernetes.refusals import GATED, Refusal, node_reasons
 from capsim.placement.kubernetes.scores import plugin_scores
 from capsim.scenario import PODS, print_resource
@@ -50,7 +50,7 @@ def explain(plan: Placement, unit: str) -> Explanation:
     if row not in plan.engine.waiting:
         return Explanation(spec.key, None, f"{spec.key} waits: {GATED}.", pd.DataFrame())
     state = state_before(plan, row)
-    answers = plan.engine.evaluate(plan.offered, state, int(plan.topology.unit_template[row]))
+    answers = plan.engine.evaluate(state, int(plan.topology.unit_template[row]))
     table = node_table(plan, row, answers)
     if plan.node_of[row] >= 0:
         return _placed(plan, row, table)
@@ -70,12 +70,12 @@ def _find(plan: Placement, unit: str) -> int:
     raise ModelError(f"There is no unit {unit!r} in the plan{nearest(unit, keys)}.")
 
 
-def state_before(plan: Placement, row: int) -> State:
+def state_before(plan: Placement, row: int) -> Nodes:
     """What was taken when the unit's turn came: its predecessors are placed again."""
     engine = plan.engine
     turn = int(np.flatnonzero(engine.waiting == row)[0])
-    state = engine.initial()
-    engine.run(plan.offered, state, engine.waiting[:turn])
+    state = engine.initial(plan.offered)
+    engine.run(state, engine.waiting[:turn])
     return state
 
 
@@ -130,7 +130,7 @@ def _parts(best: pd.Series) -> str:  # type: ignore[type-arg]
 
 
 def _waits(
-    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: State
+    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: Nodes
 ) -> Explanation:
     unit = plan.scenario.units[row].key
     counts: dict[str, int] = {}
@@ -142,7 +142,7 @@ def _waits(
     return Explanation(unit, None, "\n".join(lines), table)
 
 
-def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
+def _closest(plan: Placement, row: int, answers: Answers, state: Nodes) -> list[str]:
     """The node that lacks least, as the largest share of a request that is missing."""
     short_nodes = np.flatnonzero(answers.refusal == -2)
     if len(short_nodes) == 0:

@@ -60,7 +60,7 @@ def _refusal(plan: Placement, template: int, pin: int, rows: list[int]) -> Refus
     if total == 0:
         return Refusal(key, tuple(rows), {}, total, "no nodes available to schedule pods")
     engine = plan.engine
-    answers = engine.evaluate(plan.offered, plan.state, template)
+    answers = engine.evaluate(plan.state, template)
     reasons = node_reasons(engine, answers, pin)
     hopeless = unresolvable(engine, plan.offered, answers, pin)
     count = Counter(reason for each in reasons for reason in each)
@@ -113,8 +113,7 @@ def unresolvable(
     engine: Engine, offered: Int64, answers: Answers, pin: int = -1
 ) -> NDArray[np.bool_]:
     """[N] nodes that refuse the unit however empty they are (UnschedulableAndUnresolvable)."""
-    request = engine.topology.request[engine.static.template_rows[answers.row]]
-    checked = engine.checked(request[None])[0]
+    checked = engine.checked(int(engine.static.template_rows[answers.row]))
     # The pod count is never unresolvable for the scheduler, even where no pod is allowed.
     checked = np.where(np.arange(len(checked)) == 2, 0, checked)
     too_large = (checked > offered).any(axis=1) & (answers.refusal == -2)
