@@ -85,6 +85,10 @@ class Engine:
         )
         return out
 
+    def bind(self, nodes: Nodes, template: int, node: int) -> None:
+        """Account one unit of a template (row in the topology) on a node."""
+        _kernels.bind(node, self._row[template], nodes, self._units)
+
     def evaluate(self, nodes: Nodes, template: int) -> Answers:
         """What every node says to one more unit of a template (row in the topology)."""
         c = self._row[template]

@@ -1,0 +1,81 @@
+"""Replaying recorded cases of the real systems: the check that anyone can make from outside."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from capsim.errors import CapsimError, InputError, ModelError, Problem, nearest
+
+#: Most bytes of a case file after decompression.
+_MAX_BYTES = 2**30
+_SUFFIXES = (".json", ".json.gz")
+
+
+def _scheduler(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim.placement.kubernetes.replay import replay
+
+    return replay(case)
+
+
+#: Family to what decides a case of it: the result and the seconds spent deciding.
+FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {"scheduler": _scheduler}
+
+
+def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
+    """One record a case: id, result and seconds, or id and error where it cannot be replayed.
+
+    Parameters: family, such as "scheduler"; paths of files (.json, .json.gz; one case or
+    {"cases": [...]}) or folders of them.
+    Raises: ModelError for an unknown family, InputError for a file that cannot be read.
+    """
+    if family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise ModelError(f"Unknown family {family!r}{nearest(family, FAMILIES)}; known: {known}.")
+    for file in _files(paths):
+        for number, case in enumerate(_cases(file)):
+            yield _record(family, case, f"{file.name}[{number}]")
+
+
+def _record(family: str, case: Any, fallback: str) -> dict[str, Any]:
+    if not isinstance(case, dict):
+        return {"id": fallback, "error": f"{fallback} is not a case (a mapping)."}
+    name = case.get("name") or case.get("id") or fallback
+    try:
+        result, seconds = FAMILIES[family](case)
+    except CapsimError as error:
+        return {"id": name, "error": str(error)}
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return {"id": name, "error": f"the case has not the shape of its family ({error!r})."}
+    return {"id": name, "result": result, "seconds": seconds}
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.name.endswith(_SUFFIXES))
+            if not found:
+                raise InputError(Problem(str(path), "no cases", "files .json or .json.gz"))
+            yield from found
+        elif path.is_file():
+            yield path
+        else:
+            raise InputError(Problem(str(path), "nothing there", "a file or folder of cases"))
+
+
+def _cases(file: Path) -> list[Any]:
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+        if len(text) > _MAX_BYTES:
+            raise InputError(Problem(str(file), "more than 1 GiB", "a case file of ordinary size"))
+        content = json.loads(text)
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        problem = Problem(str(file), f"unreadable content ({error})", "JSON, plain or gzipped")
+        raise InputError(problem) from None
+    if isinstance(content, dict) and isinstance(content.get("cases"), list):
+        return list(content["cases"])
+    return [content]
