@@ -12,10 +12,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from capsim import export, figures, panels
+    from capsim import export as export
+    from capsim import figures as figures
+    from capsim import panels as panels
     from capsim.errors import CapsimError, InputError, ModelError
     from capsim.export import deck
-    from capsim.placement import Placement, headroom, pack, place, size_cluster, stranded
+    from capsim.placement import (
+        MachineShare,
+        Placement,
+        add_machines,
+        compare_packers,
+        grow,
+        headroom,
+        headroom_curve,
+        headroom_together,
+        pack,
+        place,
+        size_cluster,
+        stranded,
+    )
     from capsim.readers import read
     from capsim.scenario import Scenario, SchedulerProfile
     from capsim.topology import Topology, compile_scenario
@@ -24,37 +39,50 @@ __version__ = "0.1.0"
 
 #: Public name to the module that owns it; loaded at first use, so that `import capsim` is quick.
 _PUBLIC = {
-    "CapsimError": "capsim.errors",
-    "InputError": "capsim.errors",
-    "ModelError": "capsim.errors",
-    "Placement": "capsim.placement",
-    "Scenario": "capsim.scenario",
-    "SchedulerProfile": "capsim.scenario",
-    "Topology": "capsim.topology",
-    "compile_scenario": "capsim.topology",
+    **dict.fromkeys(("CapsimError", "InputError", "ModelError"), "capsim.errors"),
+    **dict.fromkeys(("Scenario", "SchedulerProfile"), "capsim.scenario"),
+    **dict.fromkeys(("Topology", "compile_scenario"), "capsim.topology"),
+    **dict.fromkeys(
+        (
+            "MachineShare",
+            "Placement",
+            "add_machines",
+            "compare_packers",
+            "grow",
+            "headroom",
+            "headroom_curve",
+            "headroom_together",
+            "pack",
+            "place",
+            "size_cluster",
+            "stranded",
+        ),
+        "capsim.placement",
+    ),
     "deck": "capsim.export",
-    "headroom": "capsim.placement",
-    "pack": "capsim.placement",
-    "place": "capsim.placement",
     "read": "capsim.readers",
-    "size_cluster": "capsim.placement",
-    "stranded": "capsim.placement",
 }
 _ROOMS = ("export", "figures", "panels")
 
 __all__ = [
     "CapsimError",
     "InputError",
+    "MachineShare",
     "ModelError",
     "Placement",
     "Scenario",
     "SchedulerProfile",
     "Topology",
+    "add_machines",
+    "compare_packers",
     "compile_scenario",
     "deck",
     "export",
     "figures",
+    "grow",
     "headroom",
+    "headroom_curve",
+    "headroom_together",
     "pack",
     "panels",
     "place",

@@ -5,6 +5,8 @@ has most, S machine shapes, B bins (machines that were opened), N nodes, Q units
 Quantities are int64: milli-cores, bytes, pieces, thousandths of a board. `need` is [C, R + 1]: the
 last column is the thousandths that the class wants of one board (0: none), and in the free
 amounts of a bin that column holds its emptiest board.
+
+Small functions are inlined where handing over their arrays would cost more than what they do.
 """
 
 from __future__ import annotations
@@ -146,10 +148,10 @@ def _cheapest(c, first, free, cost, boards, need, devices, stack):
 
 @njit(cache=True)
 def _has_room(c, vertex, free, need):
+    fits = True
     for r in range(need.shape[1]):
-        if need[c, r] > free[vertex, r]:
-            return False
-    return True
+        fits &= need[c, r] <= free[vertex, r]
+    return fits
 
 
 @njit(cache=True)
@@ -200,7 +202,7 @@ def _next_shape(holds, share, opened):
 
 @njit(cache=True)
 def _cost(rule, b, leaf, free, weight):
-    if rule == FIRST or rule == NEXT:
+    if rule in (FIRST, NEXT):
         return float(b)
     left = 0.0
     for r in range(len(weight)):
@@ -242,9 +244,7 @@ def _longer(table):
 
 
 @njit(cache=True)
-def pack_by_dot_product(
-    count, need, devices, capacity, boards_of, holds, share, weight, out_bin
-):
+def pack_by_dot_product(count, need, devices, capacity, boards_of, holds, share, weight, out_bin):
     """Fill one bin at a time with the unit that points most in the direction of what is left.
 
     While anything fits the open bin, the class with the largest
@@ -338,9 +338,10 @@ def _alone(n, s, free, boards, limit, request, devices, milli, gpu, scratch, out
 
 @njit(cache=True, inline="always")
 def _times(have, asked):
-    """have // asked for 0 <= have <= 2**53, 0 < asked: the float quotient is at most one too high.
+    """The whole times that `asked` > 0 goes into 0 <= `have` <= 2**53.
 
-    Several times as fast as the division of 64-bit integers on most processors.
+    The quotient of floats is at most one too high, and several times as fast as
+    a division of 64-bit integers on many processors.
     """
     if have < 2 * asked:
         return 1 if have >= asked else 0
@@ -444,9 +445,7 @@ def _takes(n, s, free, boards, limit, request, devices, milli):
 
 
 @njit(cache=True)
-def strand(
-    free, boards, limit, request, devices, milli, gpu, weight, out_by_shape, out_by_node
-):
+def strand(free, boards, limit, request, devices, milli, gpu, weight, out_by_shape, out_by_node):
     """What shapes cannot use of each node's free capacity, by what stands in the way.
 
     With a_r = how many units node n takes as far as resource r alone goes, and k = min_r a_r:

@@ -100,7 +100,7 @@ def martello_toth_bound(sizes: Int64, counts: Int64, capacity: int) -> int:
     if not len(w):
         return 0
     exact = np.int64 if float(capacity) * float(n.sum()) < 2.0**62 else object
-    number, volume = _sums(n.astype(exact)), _sums((w.astype(exact) * n.astype(exact)))
+    number, volume = _sums(n.astype(exact)), _sums(w.astype(exact) * n.astype(exact))
     half = int(np.searchsorted(w, capacity // 2, side="right"))
     threshold = np.concatenate([[0], w[:half]])
     below = np.searchsorted(w, threshold, side="left")

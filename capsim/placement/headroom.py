@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 RULES = "node rules"
 NOTHING = "nothing"
 DEFAULT_SHAPES = 8
-_SIZES = tuple(np.round(np.geomspace(0.25, 8, 41), 4).tolist())
-_RESERVES = tuple(np.round(np.linspace(0, 0.5, 26), 4).tolist())
+#: Where a curve is computed unless told otherwise: multiples of a size, shares kept free.
+_POINTS: dict[str, list[float]] = {
+    "size": np.round(np.geomspace(0.25, 8, 41), 4).tolist(),
+    "reserve": np.round(np.linspace(0, 0.5, 26), 4).tolist(),
+}
 _MOST_TOGETHER = 10**7
 _BOARD = 1000
 
@@ -82,8 +85,9 @@ def _compile(topology: Topology, names: tuple[str, ...], templates: Sequence[Tem
     columns = topology.resources
     request = np.array([[row.get(name, 0) for name in columns] for row in asked], np.int64)
     request = request.reshape(len(asked), len(columns))
-    shares = [(t.gpu_share.devices, t.gpu_share.milli) if t.gpu_share else (0, 0) for t in templates]
-    devices, milli = np.array(shares, np.int64).reshape(-1, 2).T.copy()
+    shares = [t.gpu_share for t in templates]
+    devices = np.array([share.devices if share else 0 for share in shares], np.int64)
+    milli = np.array([share.milli if share else 0 for share in shares], np.int64)
     absent = tuple(
         next((name for name, amount in row.items() if amount and name not in columns), None)
         for row in asked
@@ -253,7 +257,7 @@ def headroom_curve(
     """
     name, template = _named(plan.topology, shape)
     one = shapes_of(plan, {name: template}, None)
-    values = np.array(_SIZES if over == "size" else _RESERVES) if at is None else np.array(at, float)
+    values = np.array(_POINTS[over] if at is None else at, float)
     rows = _grown(plan.topology, one, values) if over == "size" else one
     if over == "size":
         units = _count(plan, plan.free, rows)[0].sum(axis=1)

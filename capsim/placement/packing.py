@@ -23,6 +23,7 @@ from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.bounds import BOARD, Bound, lower_bound
 from capsim.placement.machines import machines
+from capsim.placement.tables import shown_unit
 from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, Scenario, print_resource
 from capsim.scenario.requests import SCORING_DEFAULTS, filter_requests, sizing_requests
 from capsim.topology import Int32, Int64, Topology, compile_scenario
@@ -125,9 +126,9 @@ class Packing:
 
     def _shares(self) -> dict[str, Float64]:
         capacity = self.capacity[self.shape_of]
-        asked = self.used.any(axis=0)
+        asked = np.logical_or.reduce(self.used > 0, axis=0)
         return {
-            f"{_short(name)}_used_share": self.used[:, r] / np.maximum(capacity[:, r], 1)
+            f"{shown_unit(name)[0]}_used_share": self.used[:, r] / np.maximum(capacity[:, r], 1)
             for r, name in enumerate(self.topology.resources)
             if asked[r]
         }
@@ -149,7 +150,7 @@ class Packing:
         offered = self.capacity[self.shape_of].sum(axis=0)
         used = self.used.sum(axis=0)
         shares = {
-            f"{_short(name)}_used_percent": 100 * used[r] / offered[r]
+            f"{shown_unit(name)[0]}_used_percent": float(100 * used[r] / offered[r])
             for r, name in enumerate(self.topology.resources)
             if used[r]
         }
@@ -172,7 +173,7 @@ def pack(
     machine: Node | Sequence[MachineShare],
     *,
     algorithm: str = "first-fit-decreasing",
-    units: NDArray[np.integer] | None = None,
+    units: NDArray[np.integer[Any]] | None = None,
     headroom: float = 0.0,
     overcommit_cpu: float = 1.0,
     overcommit_memory: float = 1.0,
@@ -245,18 +246,21 @@ def compare_packers(
         )
         for name in algorithms
     ]
-    rows = [
-        (p.algorithm, ALGORITHMS[p.algorithm].words, p.count, p.lower_bound, 100 * p.gap, p)
-        for p in packed
-    ]
-    columns = ["algorithm", "rule", "machines", "lower_bound", "gap_percent"]
-    table = pd.DataFrame([row[:5] for row in rows], columns=columns)
-    return table.assign(unplaceable_units=[int((p.bin_of < 0).sum()) for p in packed])
+    return pd.DataFrame(
+        {
+            "algorithm": [p.algorithm for p in packed],
+            "rule": [ALGORITHMS[p.algorithm].words for p in packed],
+            "machines": [p.count for p in packed],
+            "lower_bound": [p.lower_bound for p in packed],
+            "gap_percent": [100 * p.gap for p in packed],
+            "unplaceable_units": [int((p.bin_of < 0).sum()) for p in packed],
+        }
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
-    """Templates as C classes of equal size, in a fixed order that does not depend on the input's."""
+    """Templates as C classes of equal size, in an order that the input does not change."""
 
     class_of: Int64
     """[T]"""
@@ -269,7 +273,7 @@ class Sizes:
 
     @property
     def need_of_template(self) -> Int64:
-        """[T, R]"""
+        """What a unit of each template needs, [T, R]."""
         return self.need[self.class_of]
 
 
@@ -305,8 +309,8 @@ class _Task:
         self.unit_class = self.sizes.class_of[topology.unit_template[units]]
         self.count = np.bincount(self.unit_class, minlength=len(self.sizes.need))
         self.holds = self._holds()
-        self.placeable = self.holds.any(axis=1)
-        self.asked = self.sizes.need[self.count > 0].any(axis=0)
+        self.placeable: NDArray[np.bool_] = np.logical_or.reduce(self.holds, axis=1)
+        self.asked: NDArray[np.bool_] = (self.count @ (self.sizes.need > 0)) > 0
 
     def _holds(self) -> NDArray[np.bool_]:
         """[C, S] whether an empty machine takes a unit."""
@@ -328,7 +332,8 @@ class _Task:
     def average(self) -> Float64:
         """[R + 1] mean demand as a share of a machine: what each resource weighs.
 
-        The board column weighs what the GPUs weigh in sum. Source: Panigrahy et al. 2011, FFDAvgSum.
+        The board column weighs what the GPUs weigh in sum.
+        Source: Panigrahy et al. 2011, FFDAvgSum.
         """
         count = np.where(self.placeable, self.count, 0)
         shares = self.need / self.largest
@@ -382,8 +387,10 @@ class _Task:
         )
         return shape_of
 
-    def _arrays(self, rows: Int64 | slice = slice(None)) -> tuple[NDArray[Any], ...]:
-        """need, devices, capacity, boards_of and holds of the kernels, for classes in some order."""
+    def _arrays(
+        self, rows: Int64 | slice = slice(None)
+    ) -> tuple[Int64, Int64, Int64, Int64, NDArray[np.bool_]]:
+        """Need, devices, capacity, boards_of and holds of the kernels, classes in some order."""
         return (
             np.ascontiguousarray(self.need[rows][:, self.columns]),
             np.ascontiguousarray(self.sizes.boards[rows, 0]),
@@ -444,7 +451,7 @@ def _offers(shapes: Sequence[Node], resources: Sequence[str]) -> Int64:
 
 
 def shape_names(shapes: Sequence[Node]) -> list[str]:
-    """A name for each shape: its instance type or size, with the node's name where two are equal."""
+    """A name for each shape: its type or size, with the node's name where two are equal."""
     names = [node.shape for node in shapes]
     return [
         name if names.count(name) == 1 else f"{name} ({node.name})"
@@ -492,8 +499,3 @@ def _assumptions(topology: Topology, task: _Task, algorithm: str) -> list[Assump
             )
         )
     return stated
-
-
-def _short(resource: str) -> str:
-    """A resource as the start of a column name: "nvidia.com/gpu" is "nvidia_com_gpu"."""
-    return "gpu" if resource == GPU_MILLI else resource.replace("/", "_").replace(".", "_")

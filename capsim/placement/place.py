@@ -7,24 +7,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from capsim.placement.kubernetes import unmodelled
 from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.machines import machines
 from capsim.placement.result import Placement
 from capsim.scenario import Assumption, Scenario, SchedulerProfile
 from capsim.topology import Topology, compile_scenario
 
-_SCHEDULER = (
-    "Kubernetes 1.34 default profile; filters and scores replayed against recorded decisions"
-)
-_MODELLED = Assumption(
-    name="scheduler plugins",
-    value="all of the default profile but PodTopologySpread, InterPodAffinity, volumes, preemption",
-    source=_SCHEDULER,
-)
 _TIES = Assumption(
     name="equal scores",
     value="the first node in the order of the input is taken (kube-scheduler draws one)",
-    source=_SCHEDULER,
+    source="Kubernetes 1.34, schedule_one; the recorded decisions are made the same way",
 )
 
 
@@ -77,7 +70,7 @@ def place(
         assumptions=(
             *topology.scenario.assumptions,
             *offer.assumptions,
-            _MODELLED,
+            unmodelled.assumption(topology.scenario, policy),
             _TIES,
         ),
     )

@@ -67,7 +67,7 @@ class Placement:
     @property
     def free(self) -> Int64:
         """[N, R] what is left; never below 0, also where a node came overfull."""
-        return np.maximum(self.offered - self.used, 0)
+        return np.asarray(np.maximum(self.offered - self.used, 0))
 
     @property
     def waiting(self) -> Int64:

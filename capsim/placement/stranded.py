@@ -40,7 +40,7 @@ _UNITS = {
     GPU_MILLI: ("GPUs", 1000.0),
 }
 _NOUNS = {CPU: "CPU cores", MEMORY: "memory", GPU_MILLI: "GPUs", EPHEMERAL_STORAGE: "local storage"}
-_BEHIND = {CPU: "behind full CPUs", MEMORY: "behind full memory", GPU_MILLI: "behind full GPUs"}
+_BEHIND = {CPU: "behind full CPUs", MEMORY: "behind full memory", PODS: "behind full pod slots"}
 _LEAST_SHOWN = 0.005
 
 
@@ -99,8 +99,13 @@ class Stranded:
         amounts = self.by_node_and_cause.sum(axis=0)
         offered = self.offered.sum(axis=0)
         rows = [
-            (self._name(r), cause, *self._amount(r, amount), _share(amount, offered[r]))
-            + (_share(amount, amounts[r].sum()),)
+            (
+                self._name(r),
+                cause,
+                *self._amount(r, amount),
+                _share(amount, offered[r]),
+                _share(amount, amounts[r].sum()),
+            )
             for r in self._columns
             for cause, amount in self._by_cause(amounts[r])
         ]
@@ -108,11 +113,16 @@ class Stranded:
 
     @cached_property
     def by_shape(self) -> pd.DataFrame:
-        """shape, units_weight, resource, unit, stranded, share_of_free, for what it requests."""
+        """shape, resource, weight, unit, stranded, share_of_free, for what the shape requests."""
         stranded, free = self.by_shape_and_cause.sum(axis=2), self.free.sum(axis=0)
         rows = [
-            (name, self._name(r), self.weight[s, r], *self._amount(r, stranded[s, r]))
-            + (_share(stranded[s, r], free[r]),)
+            (
+                name,
+                self._name(r),
+                self.weight[s, r],
+                *self._amount(r, stranded[s, r]),
+                _share(stranded[s, r], free[r]),
+            )
             for s, name in enumerate(self.shapes.names)
             for r in self._columns
             if self.shapes.request[s, r]
@@ -129,8 +139,14 @@ class Stranded:
         np.add.at(offered, machine, self.offered)
         nodes = np.bincount(machine, minlength=len(names)).tolist()
         rows = [
-            (name, nodes[m], self._name(r), cause, *self._amount(r, amount))
-            + (_share(amount, offered[m, r]),)
+            (
+                name,
+                nodes[m],
+                self._name(r),
+                cause,
+                *self._amount(r, amount),
+                _share(amount, offered[m, r]),
+            )
             for m, name in enumerate(names)
             for r in self._columns
             for cause, amount in self._by_cause(amounts[m, r])
@@ -217,9 +233,7 @@ class Stranded:
         if cause == len(resources) + 1:
             return "in fragments of boards" if resources[r] == GPU_MILLI else "in remainders"
         name = resources[cause]
-        if name == PODS:
-            return "behind full pod slots"
-        return _BEHIND.get(name, f"behind full {name}")
+        return _BEHIND.get(name, f"for want of {_NOUNS.get(name, name)}")
 
     def summary(self) -> dict[str, float]:
         """Stranded shares of what is offered, in percent."""
@@ -278,9 +292,7 @@ def stranded(plan: Placement, shapes: Mapping[str, Template] | None = None) -> S
         by_node,
     )
     assumptions = (*plan.machines.assumptions, _MEAN)
-    return Stranded(
-        topology, chosen, weight, by_shape, by_node, plan.offered, free, assumptions
-    )
+    return Stranded(topology, chosen, weight, by_shape, by_node, plan.offered, free, assumptions)
 
 
 def _weights(topology: Topology, shapes: Shapes, *, equal: bool) -> Float64:

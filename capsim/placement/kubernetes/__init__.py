@@ -1,0 +1,1 @@
+"""The Kubernetes scheduler: one file a plugin, kernels, and the words of its decisions."""

@@ -359,9 +359,7 @@ def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots,
                 balanced_scores(
                     c, todo, count, code, nodes, units, policy, policy.w_balanced, total
                 )
-            static_scores(
-                c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total
-            )
+            static_scores(c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total)
             if fresh:
                 _fill(tree, row, leaves, size, code, total)
             else:
@@ -379,7 +377,7 @@ def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots,
 
 @njit(cache=True, error_model="numpy")
 def _find_top(c, todo, count, code, static, row, tops):
-    """tops[row]: the largest raw taint and affinity score of the nodes that fit; how many have it."""
+    """tops[row]: the largest raw taint and affinity scores that fit, and how many nodes have them."""
     for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
         top = 0
         having = 0

@@ -39,7 +39,7 @@ class Engine:
         self.topology = topology
         self.profile = profile
         self.waiting = queue(topology)
-        rows = np.unique(topology.unit_template[self.waiting])
+        rows = np.unique(topology.unit_template[self.waiting]).astype(np.int64)
         self.static = static_tables(topology, rows.tolist(), profile)
         self._row = np.full(len(topology.template_keys), -1, np.int64)
         self._row[rows] = np.arange(len(rows))
@@ -210,3 +210,6 @@ def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
         balanced.columns,
         balanced.scalar,
     )
+
+
+__all__ = ["Answers", "Engine", "Nodes", "queue"]

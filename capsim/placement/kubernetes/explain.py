@@ -124,7 +124,7 @@ def _rank(fits: pd.DataFrame) -> str:
     return f"the best of {len(fits)} nodes that fit{tie}"
 
 
-def _parts(best: pd.Series) -> str:  # type: ignore[type-arg]
+def _parts(best: pd.Series) -> str:
     named = [name for name in best.index if name not in ("node", "verdict", "total")]
     return " + ".join(f"{name} {int(best[name])}" for name in named)
 

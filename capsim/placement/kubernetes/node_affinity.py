@@ -28,9 +28,9 @@ REASON_CONFLICT = "pod affinity terms conflict"
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
     """The reason for which the node is refused, or None."""
     added = profile.added_affinity
-    if added is not None and added.required is not None:
-        if not added.required.matches(node.labels, node.name):
-            return REASON_ADDED
+    enforced = added.required if added else None
+    if enforced is not None and not enforced.matches(node.labels, node.name):
+        return REASON_ADDED
     return None if matches(template, node) else REASON
 
 
@@ -54,7 +54,7 @@ def raw_score(template: Template, node: Node, profile: SchedulerProfile) -> int:
 
 
 def preferred(template: Template, profile: SchedulerProfile) -> tuple[PreferredNode, ...]:
-    """Preferred terms of the unit and of the profile; those of weight 0 or without condition fall out."""
+    """Preferred terms of the unit and of the profile, without those of weight 0 or no condition."""
     stated = (template.affinity.node_affinity, profile.added_affinity)
     terms = (term for affinity in stated if affinity for term in affinity.preferred)
     return tuple(term for term in terms if term.weight and _has_condition(term.preference))

@@ -19,7 +19,7 @@ def host_ports(template: Template) -> tuple[HostPort, ...]:
     """(address, protocol, port) of each host port, of containers and sidecars."""
     sidecars = (c for c in template.init_containers if c.restart_policy == "Always")
     return tuple(
-        (port.host_ip or "0.0.0.0", port.protocol, port.host_port)  # noqa: S104
+        (port.host_ip or "0.0.0.0", port.protocol, port.host_port)
         for container in (*template.containers, *sidecars)
         for port in container.ports
         if port.host_port
@@ -28,7 +28,7 @@ def host_ports(template: Template) -> tuple[HostPort, ...]:
 
 def conflicts(mine: HostPort, other: HostPort) -> bool:
     """Whether the two cannot be on one node."""
-    everywhere = "0.0.0.0"  # noqa: S104
+    everywhere = "0.0.0.0"
     same_address = mine[0] == other[0] or everywhere in (mine[0], other[0])
     return mine[1:] == other[1:] and same_address
 

@@ -16,5 +16,4 @@ NAME = "NodeResourcesBalancedAllocation"
 
 def skipped(request: Int64, columns: Int64) -> NDArray[np.bool_]:
     """[C] units that request none of the balanced resources."""
-    result: NDArray[np.bool_] = ~(request[:, columns] > 0).any(axis=1)
-    return result
+    return np.asarray(~(request[:, columns] > 0).any(axis=1))

@@ -70,8 +70,19 @@ def _refusal(plan: Placement, template: int, pin: int, rows: list[int]) -> Refus
         if not no
         for reason in each
     )
-    main = _most(hopeful) or _most(count)
+    main = _most(hopeful) or _beyond(reasons, answers) or _most(count)
     return Refusal(key, tuple(rows), dict(count), total, main)
+
+
+def _beyond(reasons: list[tuple[str, ...]], answers: Answers) -> str:
+    """What even an empty node lacks, where labels and taints would let the unit on some node."""
+    lacking = Counter(
+        reason
+        for each, code in zip(reasons, answers.refusal.tolist(), strict=True)
+        if code == -2
+        for reason in each
+    )
+    return f"{_most(lacking)} even on an empty node" if lacking else ""
 
 
 def _most(count: Counter[str]) -> str:

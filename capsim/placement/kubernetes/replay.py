@@ -18,10 +18,11 @@ from capsim.placement.kubernetes.engine import Answers, Engine
 from capsim.placement.kubernetes.refusals import node_reasons, unresolvable
 from capsim.placement.kubernetes.scores import plugin_scores
 from capsim.placement.kubernetes.static import FILTERS
+from capsim.placement.kubernetes.unmodelled import unmodelled
 from capsim.readers import kubernetes
 from capsim.readers.estate import Content, Estate
 from capsim.readers.kubernetes.scheduler_config import read_profiles
-from capsim.scenario import Scenario, SchedulerProfile, Template
+from capsim.scenario import Scenario
 from capsim.topology import Int64, Topology, compile_scenario
 
 _LISTS = ("namespaces", "services", "replicasets", "statefulsets", "pdbs", "nodes", "pods")
@@ -86,18 +87,6 @@ def _refuse_unmodelled(scenario: Scenario) -> None:
 def _may_preempt(scenario: Scenario) -> bool:
     priorities = {template.priority for template in scenario.templates.values()}
     return scenario.profile.preemption and len(priorities) > 1
-
-
-def unmodelled(template: Template, profile: SchedulerProfile) -> list[str]:
-    """Plugins that a template needs and that this version leaves out."""
-    affinity = template.affinity
-    spread = template.topology_spread_constraints or profile.default_constraints
-    asked = {
-        "topology spread constraints": bool(spread),
-        "inter-pod affinities": bool(affinity.pod_affinity or affinity.pod_anti_affinity),
-        "volumes": bool(template.volumes),
-    }
-    return [name for name, yes in asked.items() if yes]
 
 
 class _Decisions:
@@ -179,5 +168,5 @@ def _outside() -> dict[str, Any]:
 
 def _plugin(refusal: int) -> str:
     if refusal > 0:
-        return FILTERS[refusal - 1].NAME
+        return str(FILTERS[refusal - 1].NAME)
     return {-1: node_ports.NAME, -2: node_resources_fit.NAME, -3: gpu_share.NAME}[refusal]

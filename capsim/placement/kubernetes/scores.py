@@ -18,7 +18,7 @@ from capsim.topology import Int64
 
 
 def plugin_scores(engine: Engine, template: Template, answers: Answers) -> dict[str, Int64]:
-    """Plugin to int64[N], 0 where the unit does not fit; plugins that skip the unit are left out."""
+    """Plugin to int64[N], 0 where the unit does not fit; plugins that skip it are left out."""
     static, row = engine.static, answers.row
     fits = answers.refusal == 0
     raw = {

@@ -79,7 +79,9 @@ def static_tables(
     count, classes = len(templates), len(example)
 
     def gather(column: int, dtype: type) -> NDArray[np.int64]:
-        rows = np.array([each[column] for each in tables], dtype).reshape(-1, classes)
+        rows: NDArray[np.int64] = np.array([each[column] for each in tables], dtype).reshape(
+            -1, classes
+        )
         return rows[kind] if count else np.zeros((0, classes), dtype)
 
     return StaticTables(

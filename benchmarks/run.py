@@ -1,0 +1,147 @@
+"""One benchmark in a process of its own: `python -m benchmarks.run NAME` prints a JSON row."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import capsim as cs
+from benchmarks import full_scan, inputs
+from capsim.data_files import data_path
+from capsim.placement import compare_packers
+from capsim.placement.shapes import commonest_machine
+from capsim.topology import Topology
+
+_RUNS = 5
+
+
+def _timed(work: Callable[[], object], runs: int = _RUNS) -> dict[str, Any]:
+    """Seconds of some runs after one that warms up."""
+    work()
+    seconds = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return {
+        "seconds_min": min(seconds),
+        "seconds_median": statistics.median(seconds),
+        "seconds_max": max(seconds),
+        "runs": runs,
+    }
+
+
+def _against(row: dict[str, Any], name: str, seconds: float | None) -> dict[str, Any]:
+    """The row with its yardstick; the ratio says how many times the yardstick takes longer."""
+    ratio = seconds / row["seconds_median"] if seconds is not None else None
+    return {**row, "yardstick": name, "yardstick_seconds": seconds, "ratio": ratio}
+
+
+def _placing(topology: Topology, scanned: int) -> dict[str, Any]:
+    """Placement against the C full scan of the first units, which must decide the same."""
+    plan = cs.place(topology)
+    row = _decided(topology)
+    found = full_scan.place(topology, plan.order[:scanned].astype(np.int64))
+    if found is None:
+        return _against(row, "no C compiler", None)
+    nodes, seconds = found
+    if not np.array_equal(nodes, plan.node_of[plan.order[:scanned]]):
+        raise SystemExit("the C full scan decides otherwise: one of the two is wrong")
+    share = len(plan.order) / len(nodes)
+    words = "C full scan" if share == 1 else f"C full scan of {scanned:,} pods, scaled up"
+    return _against(row, words, seconds * share)
+
+
+def _decided(topology: Topology) -> dict[str, Any]:
+    seconds = sorted(cs.place(topology).seconds for _ in range(_RUNS))
+    return {
+        "seconds_min": seconds[0],
+        "seconds_median": statistics.median(seconds),
+        "seconds_max": seconds[-1],
+        "runs": _RUNS,
+    }
+
+
+def place_openb() -> dict[str, Any]:
+    """All pods of openb, LeastAllocated."""
+    return _placing(cs.compile_scenario(inputs.openb()), 8152)
+
+
+def place_150k() -> dict[str, Any]:
+    """5,000 nodes, 150,000 pods in 20 templates."""
+    return _placing(cs.compile_scenario(inputs.synthetic(5000, 150_000)), 15_000)
+
+
+def compile_150k() -> dict[str, Any]:
+    """A scenario of 5,000 nodes and 150,000 pods to arrays, and its graph as CSR."""
+    scenario = inputs.synthetic(5000, 150_000)
+    row = _timed(lambda: cs.compile_scenario(scenario).vertices, 3)
+    started = time.perf_counter()
+    cs.compile_scenario(scenario).graph()
+    return _against(row, "compile and networkx graph", time.perf_counter() - started)
+
+
+def read_openb() -> dict[str, Any]:
+    """Reading the openb tables."""
+    import pandas as pd
+
+    row = _timed(inputs.openb)
+    folder = data_path("clusters", "openb")
+    plain = _timed(lambda: [pd.read_csv(file) for file in sorted(folder.glob("*.csv"))])
+    return _against(row, "pandas.read_csv alone", plain["seconds_median"])
+
+
+def pack_openb() -> dict[str, Any]:
+    """All packers with their lower bound, openb on its commonest machine."""
+    topology = cs.compile_scenario(inputs.openb())
+    machine = commonest_machine(topology)
+    row = _timed(lambda: compare_packers(topology, machine))
+    return _against(row, "none", None)
+
+
+def plan_process() -> dict[str, Any]:
+    """The whole process `capsim plan data/clusters/openb --out`, warm."""
+    import tempfile
+
+    folder = str(data_path("clusters", "openb"))
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "capsim", "plan", folder, "--out", out]
+        row = _timed(lambda: subprocess.run(command, check=True, capture_output=True), 3)
+    libraries = "import numba, pandas, plotly.graph_objects, pptx, pyarrow"
+    empty = [sys.executable, "-c", libraries]
+    bare = _timed(lambda: subprocess.run(empty, check=True), 3)
+    return _against(row, "importing the libraries", bare["seconds_median"])
+
+
+#: Name to size and benchmark.
+BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+    "place-openb": ("1,523 nodes, 8,152 pods, 151 templates", place_openb),
+    "place-150k": ("5,000 nodes, 150,000 pods, 20 templates", place_150k),
+    "compile-150k": ("5,000 nodes, 150,000 pods", compile_150k),
+    "read-openb": ("1,523 nodes, 8,152 pods", read_openb),
+    "pack-openb": ("8,152 pods, every packer", pack_openb),
+    "plan-process": ("openb: tables, figures, deck", plan_process),
+}
+
+
+def main(name: str) -> None:
+    """Run one benchmark and print its row."""
+    size, work = BENCHMARKS[name]
+    row = work()
+    who = resource.RUSAGE_CHILDREN if name == "plan-process" else resource.RUSAGE_SELF
+    peak_mib = resource.getrusage(who).ru_maxrss / 1024
+    print(json.dumps({"name": name, "size": size, **row, "peak_memory_mib": peak_mib}))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    main(sys.argv[1])

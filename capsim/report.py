@@ -1,0 +1,268 @@
+"""The main job, headless: inputs to a plan with tables, figures and a deck."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from capsim.errors import CapsimError, ModelError
+from capsim.placement import Placement, place, size_cluster, stranded
+from capsim.placement.headroom import Headroom, headroom
+from capsim.placement.packing import compare_packers
+from capsim.placement.shapes import commonest_machine
+from capsim.placement.stranded import Stranded
+from capsim.placement.tables import shown_unit
+from capsim.readers import read
+from capsim.scenario import SchedulerProfile, ShapePoint
+from capsim.topology import Topology, compile_scenario
+
+Step = Callable[[str], None]
+_STRATEGIES = {
+    "least-allocated": "LeastAllocated",
+    "most-allocated": "MostAllocated",
+    "requested-to-capacity-ratio": "RequestedToCapacityRatio",
+}
+#: The curve that the documentation of kube-scheduler gives for bin packing.
+_PACKING_CURVE = (ShapePoint(utilization=0, score=0), ShapePoint(utilization=100, score=10))
+_SHOWN_SHAPES = 3
+_SHOWN_REMARKS = 4
+_LINE = 100
+
+
+def _silent(words: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A placement, and the questions that a planner asks of it."""
+
+    plan: Placement
+
+    @cached_property
+    def stranded(self) -> Stranded:
+        """Free capacity that the scenario's own units cannot use."""
+        return stranded(self.plan)
+
+    @cached_property
+    def headroom(self) -> Headroom:
+        """How many more units of each frequent shape fit."""
+        return headroom(self.plan)
+
+    @cached_property
+    def packers(self) -> pd.DataFrame:
+        """Machines of the commonest shape that each packer needs for all units."""
+        machine = commonest_machine(self.plan.topology)
+        table = compare_packers(self.plan.topology, machine)
+        table.insert(0, "machine", machine.shape)
+        return table
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by file name."""
+        return {
+            "units": self.plan.table,
+            "nodes": self.plan.nodes,
+            "pending": self.plan.pending,
+            "reasons": self.plan.reasons,
+            "stranded": self.stranded.table,
+            "headroom": self.headroom.table,
+            "packers": self.packers,
+            "assumptions": pd.DataFrame(
+                [each.model_dump() for each in self.plan.assumptions],
+                columns=["name", "value", "source", "low", "high"],
+            ),
+        }
+
+
+def make(
+    inputs: Sequence[str | Path],
+    *,
+    strategy: str | None = None,
+    headroom: float = 0.0,
+    overcommit_cpu: float = 1.0,
+    overcommit_memory: float = 1.0,
+    step: Step = _silent,
+) -> Report:
+    """Read, size a cluster where none is given, and place.
+
+    Raises: CapsimError in plain words for anything wrong with the inputs.
+    """
+    step("reading")
+    scenario = read(*inputs)
+    if not scenario.nodes:
+        step("sizing a cluster")
+        scenario = size_cluster(scenario)
+    step("placing")
+    plan = place(
+        compile_scenario(scenario),
+        profile=_profile(scenario.profile, strategy),
+        headroom=headroom,
+        overcommit_cpu=overcommit_cpu,
+        overcommit_memory=overcommit_memory,
+    )
+    return Report(plan)
+
+
+def _profile(stated: SchedulerProfile, strategy: str | None) -> SchedulerProfile:
+    if strategy is None:
+        return stated
+    name = _STRATEGIES[strategy]
+    shape = stated.shape or (_PACKING_CURVE if name == "RequestedToCapacityRatio" else ())
+    fields = {field: getattr(stated, field) for field in SchedulerProfile.model_fields}
+    return SchedulerProfile(**{**fields, "strategy": name, "shape": shape})
+
+
+def write(report: Report, folder: Path, *, step: Step = _silent) -> tuple[Path, ...]:
+    """Write tables (CSV, Parquet), figures (HTML) and the deck; all of it or nothing.
+
+    Files of the same name are replaced, others in the folder are left alone.
+    Raises: ModelError if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".capsim-") as draft:
+            _write_all(report, Path(draft), step)
+            made = sorted(Path(draft).iterdir())
+            for file in made:
+                shutil.move(file, folder / file.name)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror or error}).") from None
+    return tuple(folder / file.name for file in made)
+
+
+def _write_all(report: Report, folder: Path, step: Step) -> None:
+    from capsim import export, figures
+
+    step("tables")
+    for name, table in report.tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+    summary = json.dumps(plain(report, ()), indent=2)
+    (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
+    step("figures")
+    made = figures.all_figures(report.plan, stranded=report.stranded, headroom=report.headroom)
+    title = f"Capacity plan: {report.plan.scenario.name}"
+    export.save_html(list(made.values()), folder / "figures.html", title=title)
+    step("deck")
+    export.deck(
+        list(made.values()),
+        title=title,
+        subtitle=headline(report.plan),
+        assumptions=report.plan.assumptions,
+    ).save(folder / "deck.pptx")
+
+
+def headline(plan: Placement) -> str:
+    """The plan in one sentence."""
+    numbers = plan.summary()
+    units, placed = int(numbers["units"]), int(numbers["placed_units"])
+    nodes = int(numbers["nodes"])
+    fits = "all fit" if placed == units else f"{placed:,} fit, {units - placed:,} wait"
+    return f"{units:,} {_kind(plan)} on {nodes:,} nodes: {fits}."
+
+
+def _kind(plan: Placement) -> str:
+    kinds = {template.kind for template in plan.scenario.templates.values()}
+    if len(kinds) > 1:
+        return "units"
+    return {"pod": "pods", "vm": "VMs", "container": "containers"}[kinds.pop() if kinds else "pod"]
+
+
+def text(report: Report, files: Sequence[Path]) -> str:
+    """The summary, for one screen."""
+    plan = report.plan
+    lines = [headline(plan), f"Placed by {plan.method}, in {plan.seconds:.2f} s.", ""]
+    lines += _resources(plan)
+    lines += ["", report.stranded.headline()]
+    lines += _waiting(plan)
+    lines += _room(report)
+    lines += _machines(report)
+    remarks = [*plan.scenario.remarks]
+    lines += [f"Note: {_clip(remark)}" for remark in remarks[:_SHOWN_REMARKS]]
+    if len(remarks) > _SHOWN_REMARKS:
+        lines.append(f"Note: {len(remarks) - _SHOWN_REMARKS} more in summary.json (--out).")
+    if files:
+        lines += [
+            "",
+            f"Wrote {len(files)} files to {files[0].parent}: deck.pptx, figures.html, ...",
+        ]
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _clip(sentence: str) -> str:
+    limit = 3 * _LINE
+    return sentence if len(sentence) <= limit else sentence[: limit - 3] + "..."
+
+
+def _resources(plan: Placement) -> list[str]:
+    numbers = plan.summary()
+    lines = [f"{'':24}{'requested':>14}{'allocatable':>14}{'':>9}"]
+    for resource in plan.resources_shown():
+        name, unit, _ = shown_unit(resource)
+        label = f"{resource if '/' in resource and name not in ('gpu',) else name} ({unit})"
+        label = label.replace("(gib)", "(GiB)").replace(" (count)", "")
+        asked, offered = numbers[f"requested_{name}_{unit}"], numbers[f"allocatable_{name}_{unit}"]
+        share = numbers[f"requested_{name}_share"]
+        lines.append(f"{label:24}{asked:>14,.0f}{offered:>14,.0f}{share:>9.1%}")
+    return lines
+
+
+def _waiting(plan: Placement) -> list[str]:
+    if len(plan.waiting) == 0:
+        return []
+    return [
+        "Waiting:",
+        *(
+            f"  {row.units:,} for {row.reason} (such as {row.example})"
+            for row in plan.reasons.head(_SHOWN_SHAPES).itertuples()
+        ),
+    ]
+
+
+def _room(report: Report) -> list[str]:
+    table = report.headroom.table.head(_SHOWN_SHAPES)
+    if table.empty:
+        return []
+    fits = "; ".join(
+        f"{row.fits:,} x {row.shape} (then {row.limiting_resource} runs out)"
+        for row in table.itertuples()
+    )
+    return [f"Room for, each alone: {fits}."]
+
+
+def _machines(report: Report) -> list[str]:
+    try:
+        packers = report.packers
+    except CapsimError as error:
+        return [f"Machines needed: {error}"]
+    best = packers.sort_values("machines", kind="stable").iloc[0]
+    left = int(best["unplaceable_units"])
+    but = f" ({left:,} units fit on none of them)" if left else ""
+    return [
+        f"On machines of {best['machine']} alone {int(best['machines']):,} would do "
+        f"({best['algorithm']}; no packing does with fewer than {int(best['lower_bound']):,}){but}."
+    ]
+
+
+def plain(report: Report, files: Sequence[Path]) -> dict[str, Any]:
+    """The report as plain data, for JSON."""
+    return {
+        "headline": headline(report.plan),
+        **report.plan.to_dict(),
+        "stranded": report.stranded.headline(),
+        "headroom": report.headroom.table.to_dict(orient="records"),
+        "packers": report.packers.to_dict(orient="records"),
+        "files": [str(file) for file in files],
+    }
+
+
+__all__ = ["Report", "Topology", "headline", "make", "plain", "text", "write"]
