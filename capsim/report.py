@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from capsim import warm
 from capsim.errors import CapsimError, ModelError
 from capsim.placement import Placement, place, size_cluster, stranded
 from capsim.placement.headroom import Headroom, headroom
@@ -101,6 +102,8 @@ def make(
     if not scenario.nodes:
         step("sizing a cluster")
         scenario = size_cluster(scenario)
+    step("compiling kernels (first run only)")
+    warm.placing()
     step("placing")
     plan = place(
         compile_scenario(scenario),
@@ -167,7 +170,8 @@ def headline(plan: Placement) -> str:
     units, placed = int(numbers["units"]), int(numbers["placed_units"])
     nodes = int(numbers["nodes"])
     fits = "all fit" if placed == units else f"{placed:,} fit, {units - placed:,} wait"
-    return f"{units:,} {_kind(plan)} on {nodes:,} nodes: {fits}."
+    on = f"{nodes:,} node{'' if nodes == 1 else 's'}"
+    return f"{units:,} {_kind(plan)} on {on}: {fits}."
 
 
 def _kind(plan: Placement) -> str:
@@ -233,10 +237,9 @@ def _room(report: Report) -> list[str]:
     if table.empty:
         return []
     fits = "; ".join(
-        f"{row.fits:,} x {row.shape} (then {row.limiting_resource} runs out)"
-        for row in table.itertuples()
+        f"{row.fits:,} x {row.shape} (then: {row.limiting_resource})" for row in table.itertuples()
     )
-    return [f"Room for, each alone: {fits}."]
+    return [f"Room for, each alone, until something runs out: {fits}."]
 
 
 def _machines(report: Report) -> list[str]:
@@ -246,7 +249,7 @@ def _machines(report: Report) -> list[str]:
         return [f"Machines needed: {error}"]
     best = packers.sort_values("machines", kind="stable").iloc[0]
     left = int(best["unplaceable_units"])
-    but = f" ({left:,} units fit on none of them)" if left else ""
+    but = f" ({left:,} {'unit fits' if left == 1 else 'units fit'} on none of them)" if left else ""
     return [
         f"On machines of {best['machine']} alone {int(best['machines']):,} would do "
         f"({best['algorithm']}; no packing does with fewer than {int(best['lower_bound']):,}){but}."

@@ -42,6 +42,11 @@ def _steps() -> dict[str, Callable[[], object]]:
     }
 
 
+def placing() -> None:
+    """Load or compile the kernels of placing alone."""
+    _steps()["placing"]()
+
+
 def warm(*, show: bool = True) -> None:
     """Run every kernel once on a tiny cluster; a bar shows how far it is.
 

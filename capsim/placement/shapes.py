@@ -10,9 +10,13 @@ from capsim.errors import ModelError
 from capsim.scenario import Node
 from capsim.topology import Topology
 
+_MOST_UNITS = 0.9
+
 
 def commonest_machine(topology: Topology) -> Node:
-    """The machine to size with: of those that hold the most kinds of units, the commonest.
+    """The machine to size with: the commonest of those that hold at least 9 units in 10.
+
+    Where no shape does, the one that holds the most units.
 
     Raises: ModelError if the cluster has no nodes.
     """
@@ -24,12 +28,14 @@ def commonest_machine(topology: Topology) -> Node:
         for offer, boards in zip(topology.allocatable.tolist(), topology.gpu_devices, strict=True)
     ]
     count = Counter(keys)
-    used = np.unique(topology.unit_template)
-    request = topology.request[used]
-    boards = topology.gpu_share[used, 0]
+    units = np.bincount(topology.unit_template, minlength=len(topology.template_keys))
+    boards = topology.gpu_share[:, 0]
     holds = {
-        key: int(((request <= np.array(key[:-1])).all(axis=1) & (boards <= key[-1])).sum())
+        key: int(
+            units[(topology.request <= np.array(key[:-1])).all(axis=1) & (boards <= key[-1])].sum()
+        )
         for key in count
     }
-    best = max(count, key=lambda key: (holds[key], count[key]))
+    enough = _MOST_UNITS * units.sum()
+    best = max(count, key=lambda key: (min(holds[key], enough), count[key], holds[key]))
     return nodes[keys.index(best)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from capsim.placement.result import Placement
 
 _GIB = 2**30
+_WORTH_A_LINE = 0.001
 #: Resource to (name in columns, unit, size of the unit in the engine's integers).
 SHOWN_UNITS = {
     CPU: ("cpu", "cores", 1000),
@@ -124,8 +125,12 @@ def resources_shown(plan: Placement) -> list[str]:
     """Resources that are offered somewhere and requested by something."""
     topology = plan.topology
     offered = plan.offered.sum(axis=0, dtype=np.float64) > 0
-    asked = topology.request[topology.unit_template].sum(axis=0, dtype=np.float64) > 0
-    return [name for name, yes in zip(topology.resources, offered & asked, strict=True) if yes]
+    asked = topology.request[topology.unit_template].sum(axis=0, dtype=np.float64)
+    shown = offered & (asked > 0)
+    # A pod limit so high that it never binds is not worth a line.
+    pods = topology.column(PODS)
+    shown[pods] &= asked[pods] > _WORTH_A_LINE * plan.offered[:, pods].sum(dtype=np.float64)
+    return [name for name, yes in zip(topology.resources, shown, strict=True) if yes]
 
 
 def summary(plan: Placement) -> dict[str, float]:

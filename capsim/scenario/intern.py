@@ -19,12 +19,20 @@ class TemplateTable:
 
     def key(self, template: Template, name: str) -> str:
         """The key of this template; `name` is used (numbered if taken) when it is new."""
-        content = template.model_dump_json(exclude_defaults=True)
+        content = _content(template)
         known = self._key_of.get(content)
         if known is None:
             known = self._key_of[content] = self._free(name)
             self.templates[known] = template
         return known
+
+    def keep(self, key: str, template: Template) -> str:
+        """As `key`, but the template stays under this very key wherever that is free."""
+        if key in self.templates:
+            return self.key(template, key)
+        self.templates[key] = template
+        self._key_of.setdefault(_content(template), key)
+        return key
 
     def _free(self, name: str) -> str:
         if name not in self.templates:
@@ -33,3 +41,7 @@ class TemplateTable:
         while f"{name}#{number}" in self.templates:
             number += 1
         return f"{name}#{number}"
+
+
+def _content(template: Template) -> str:
+    return template.model_dump_json(exclude_defaults=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Self
@@ -24,9 +25,10 @@ from capsim.scenario.objects import (
 from capsim.scenario.profile import SchedulerProfile
 from capsim.scenario.spec import Assumption, Spec
 from capsim.scenario.unit import Template, Unit
-from capsim.scenario.wording import found_and_expected
+from capsim.scenario.wording import found_and_expected, misfits
 
 FORMAT = "capsim/v1"
+_MOST_TO_COMPARE = 2000
 
 
 class Scenario(Spec):
@@ -57,19 +59,26 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> Self:
         if self.api_version != FORMAT:
-            raise ValueError(f"apiVersion {self.api_version!r} is not {FORMAT!r}")
-        _unique("node", (node.name for node in self.nodes))
-        _unique("unit", (unit.key for unit in self.units))
-        nodes = {node.name for node in self.nodes}
-        for unit in self.units:
-            if unit.template not in self.templates:
-                hint = nearest(unit.template, self.templates)
-                raise ValueError(f"unit {unit.key}: no template {unit.template!r}{hint}")
-            if unit.node is not None and unit.node not in nodes:
-                raise ValueError(
-                    f"unit {unit.key}: no node {unit.node!r}{nearest(unit.node, nodes)}"
-                )
+            raise misfits([("apiVersion", repr(self.api_version), repr(FORMAT))])
+        dangling = [
+            *_twice("node", (node.name for node in self.nodes)),
+            *_twice("unit", (unit.key for unit in self.units)),
+            *self._dangling("template", set(self.templates)),
+            *self._dangling("node", {node.name for node in self.nodes}),
+        ]
+        if dangling:
+            raise misfits(dangling)
         return self
+
+    def _dangling(self, field: str, known: set[str]) -> list[tuple[str, str, str]]:
+        """Units that refer to a template or node that is not there."""
+        lost = [unit for unit in self.units if getattr(unit, field) not in known]
+        return [
+            (f"unit {unit.key}", f"the {field} {name!r}", f"a {field} of the scenario{hint}")
+            for unit in lost
+            if (name := getattr(unit, field)) is not None
+            for hint in (_hint(name, known),)
+        ]
 
     def replace(self, **changes: Any) -> Scenario:
         """A copy with some fields changed, for what-ifs; validated again.
@@ -83,7 +92,7 @@ class Scenario(Spec):
         """The scenario as capsim YAML; `Scenario.from_yaml` reads back an equal one."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         content = {"apiVersion": FORMAT, "kind": "Scenario", **content}
-        text: str = yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
         return text
 
     @classmethod
@@ -115,23 +124,42 @@ class Scenario(Spec):
         }
 
 
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SAFE_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def _unique(kind: str, names: Iterable[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"{kind} {twice[0]!r} is named more than once")
+class _Dumper(_SAFE_DUMPER):  # type: ignore[misc]
+    """Also quotes texts that only YAML 1.2 takes for numbers ("1e3", "0o17")."""
+
+
+_Dumper.add_implicit_resolver(
+    "capsim:number",
+    re.compile(r"([-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+)$", re.ASCII),
+    list("-+.0123456789"),
+)
+
+
+def _twice(kind: str, names: Iterable[str]) -> list[tuple[str, str, str]]:
+    counted = Counter(names).items()
+    return [(f"{kind} {n}", f"{count} of this name", "one") for n, count in counted if count > 1]
+
+
+def _hint(name: str, known: set[str]) -> str:
+    """The nearest known name; not sought among thousands, which would take long."""
+    return nearest(name, sorted(known)) if len(known) <= _MOST_TO_COMPARE else ""
 
 
 def problems_of(
     error: ValidationError, file: str, content: Any = None, object: str = ""
 ) -> list[Problem]:
     """A pydantic error as problems: object (by its name where it has one), field, words."""
-    return [
-        Problem(file, *found_and_expected(detail), *_place(detail["loc"], content, object))
-        for detail in error.errors(include_url=False)
-    ]
+    found: list[Problem] = []
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "misfits":
+            found += [Problem(file, what, want, own) for own, what, want in detail["ctx"]["all"]]
+        else:
+            place = _place(detail["loc"], content, object)
+            found.append(Problem(file, *found_and_expected(detail), *place))
+    return found
 
 
 def _place(loc: tuple[int | str, ...], content: Any, object: str) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
@@ -21,6 +23,7 @@ GPU_MILLI = "alibabacloud.com/gpu-milli"
 #: Written without a prefix, these are the only names that a node or container can have.
 NATIVE_RESOURCES = (CPU, MEMORY, PODS, EPHEMERAL_STORAGE, "storage")
 _NATIVE_PREFIXES = ("hugepages-", "attachable-volumes-")
+_HASHABLE = (str, int, float)
 
 
 #: Keeps sums over a node and percentages of them inside 64 bits (8 PiB, in bytes).
@@ -48,7 +51,16 @@ def read_resources(quantities: Any) -> dict[str, int]:
     """
     if not isinstance(quantities, dict):
         raise misfit(clip(quantities), "a mapping of resource names to quantities")
-    return {name: _read_resource(name, text) for name, text in quantities.items()}
+    # A cluster writes the same few hundred quantities over and over.
+    return {
+        name: (_known_resource if isinstance(text, _HASHABLE) else _read_resource)(name, text)
+        for name, text in quantities.items()
+    }
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _known_resource(name: str, text: str | int | float) -> int:
+    return _read_resource(name, text)
 
 
 def _read_resource(name: Any, text: Any) -> int:
@@ -59,14 +71,15 @@ def _read_resource(name: Any, text: Any) -> int:
             f"one of {', '.join(NATIVE_RESOURCES)} or a name such as vendor.com/name{hint}",
         )
     try:
-        value = units.parse_millis(text) if name == CPU else units.parse_whole(text)
+        value = units.parse_quantity(text)
     except ValueError:
         raise misfit(f"{clip(text)} of {name}", f"a quantity such as {_example(name)}") from None
+    amount = math.ceil(value * 1000 if name == CPU else value)
     if value < 0:
         raise misfit(f"{clip(text)} of {name}", "an amount that is not negative")
-    if value > MAX_AMOUNT:
+    if amount > MAX_AMOUNT:
         raise misfit(f"{clip(text)} of {name}", "an amount that some machine has")
-    return value
+    return amount
 
 
 def _is_resource_name(name: str) -> bool:
@@ -82,6 +95,7 @@ def print_resources(amounts: dict[str, int]) -> dict[str, str]:
     return {name: print_resource(name, amount) for name, amount in amounts.items()}
 
 
+@lru_cache(maxsize=4096)
 def print_resource(name: str, amount: int) -> str:
     """One amount as a person writes it: 250 of cpu is "250m", 2**30 of memory is "1Gi"."""
     if name == CPU:
@@ -98,8 +112,10 @@ Resources = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "description": "resource name to Kubernetes quantity, for example cpu: 250m",
-            "additionalProperties": {"type": ["string", "number"]},
+            "additionalProperties": {
+                "type": ["string", "number"],
+                "description": "a Kubernetes quantity, for example 250m or 4Gi",
+            },
         }
     ),
 ]

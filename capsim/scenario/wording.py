@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -42,6 +42,12 @@ def misfit(found: str, expected: str) -> PydanticCustomError:
     """An error (a ValueError) for validators, which keeps what was found and expected apart."""
     context = {"found": found, "expected": expected}
     return PydanticCustomError("misfit", "found {found}, expected {expected}", context)
+
+
+def misfits(found: Sequence[tuple[str, str, str]]) -> PydanticCustomError:
+    """Several errors in one: of which object, what was found, what was expected."""
+    first = "{} has {}, expected {}".format(*found[0])
+    return PydanticCustomError("misfits", "{first}", {"first": first, "all": tuple(found)})
 
 
 def found_and_expected(detail: Mapping[str, Any]) -> tuple[str, str]:

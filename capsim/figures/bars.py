@@ -1,0 +1,93 @@
+"""Horizontal bars with their names on the left and their numbers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from capsim.figures import theme, words
+
+LEFT = 300
+"""Pixels for the names."""
+_NAME_LENGTH = 40
+_ROW_PX = 62
+
+
+def page(*, right: int = 60) -> go.Figure:
+    """A blank figure with room for names on the left."""
+    return theme.blank(left=LEFT, right=right, bottom=80)
+
+
+def name_rows(figure: go.Figure, names: Sequence[str], below: Sequence[str] = ()) -> None:
+    """Names the bars at y = 0, 1, ... from the top; `below` is a second, softer line.
+
+    Few bars stay at the top, as thick as many would be.
+    """
+    lines = [words.safe(words.shorten(name, _NAME_LENGTH)) for name in names]
+    for at, text in enumerate(below):
+        lines[at] += f"<br><span style='color:{theme.FAINT};font-size:12px'>{text}</span>"
+    fewest = (theme.HEIGHT - 190) / _ROW_PX
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=lines,
+        tickfont={"size": 14, "color": theme.INK},
+        range=[max(len(names), fewest) - 0.5, -0.5],
+        showgrid=False,
+        ticklen=8,
+    )
+    figure.update_layout(bargap=0.42)
+
+
+def add_bar(
+    figure: go.Figure, values: Sequence[float], name: str, colour: str, hover: Sequence[str]
+) -> None:
+    """One bar, or one part of stacked bars, in each row."""
+    figure.add_bar(
+        x=list(values),
+        y=list(range(len(values))),
+        name=name,
+        orientation="h",
+        marker={"color": colour, "line": {"width": 0}},
+        hovertext=list(hover),
+        hovertemplate="%{hovertext}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def write_beside(
+    figure: go.Figure, at: float, row: int, text: str, *, colour: str = theme.INK, size: int = 14
+) -> None:
+    """A label right of the end of a bar."""
+    figure.add_annotation(
+        name="label",
+        x=at,
+        y=row,
+        text=text,
+        showarrow=False,
+        xanchor="left",
+        xshift=8,
+        align="left",
+        font={"size": size, "color": colour},
+    )
+
+
+def key(figure: go.Figure, parts: Sequence[tuple[str, str]]) -> None:
+    """What the colours of stacked bars mean, written above them from the left."""
+    shift = 0.0
+    for text, colour in parts:
+        figure.add_annotation(
+            name="key",
+            x=0,
+            y=1,
+            xref="paper",
+            yref="paper",
+            text=f"<span style='color:{colour}'>■</span> {text}",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            xshift=shift,
+            yshift=8,
+            font={"size": 14, "color": theme.INK},
+        )
+        shift += 42 + 7.4 * len(text)

@@ -1,0 +1,232 @@
+"""Stranded capacity: what is free and yet of no use, and what it lies behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from capsim.figures import bars, theme, words
+from capsim.figures.groups import Group, group_by_shape
+from capsim.scenario import GPU_MILLI, Assumption
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from capsim.placement.stranded import Stranded
+
+_MOST_SHAPES = 8
+_MOST_REASONS = 3
+_PARTS = (("used", theme.USED), ("free", theme.FREE), ("stranded", theme.STRANDED))
+_KEY = [("used", theme.USED), ("free and usable", theme.FREE), ("stranded", theme.STRANDED)]
+
+
+def stranded_capacity(stranded: Stranded) -> go.Figure:
+    """Used, usable and stranded share of every resource, with what the stranded part lies behind."""
+    table = stranded.table
+    if table.empty or not (table["offered"] > 0).any():
+        return theme.nothing(
+            "Nothing is stranded", "no unit requests what a node offers", _source(stranded)
+        )
+    figure = bars.page(right=300)
+    figure.update_layout(barmode="stack", margin_t=140)
+    shares = _shares(table)
+    for name, colour in _PARTS:
+        hover = [_hover(row, name) for row in table.to_dict("records")]
+        bars.add_bar(figure, [100 * each[name] for each in shares], name, colour, hover)
+    for row, resource in enumerate(table["resource"]):
+        told = words.percent(shares[row]["stranded"])
+        bars.write_beside(figure, 100, row, f"<b>{told} stranded</b>{_reasons(stranded, resource)}")
+    _write_used(figure, shares)
+    named = [words.capital(words.resource_name(_long(name))) for name in table["resource"]]
+    sizes = [_amount(row, row["offered"]) for row in table.to_dict("records")]
+    bars.name_rows(figure, named, sizes)
+    bars.key(figure, _KEY)
+    figure.update_xaxes(range=[0, 100], title_text="Share of what all nodes offer (%)")
+    figure.update_xaxes(**theme.percent_ticks())
+    return theme.finish(
+        figure,
+        stranded_title(stranded),
+        "Free capacity that no further unit of the mix can use, because another resource of the "
+        "node is full",
+        _source(stranded),
+        stranded.assumptions,
+    )
+
+
+def stranded_title(stranded: Stranded, resource: str | None = None) -> str:
+    """The takeaway: the share that is stranded and the two main reasons."""
+    told, _, reasons = stranded.headline(resource).rstrip(".").partition(": ")
+    main = [part for part in reasons.split(", ") if part][:2]
+    return f"{told}: {' and '.join(main)}" if main else told
+
+
+def stranded_by_shape(stranded: Stranded, resource: str | None = None) -> go.Figure:
+    """Used, usable and stranded amount of one resource in the machines of each shape.
+
+    Parameters: resource, a name of `stranded.table`; by default GPUs where there are any, else the
+    resource of which most is stranded.
+    """
+    chosen = _default(stranded) if resource is None else resource
+    if chosen is None:
+        return theme.nothing("Nothing is stranded", "no unit requests anything", _source(stranded))
+    column = _column(stranded, chosen)
+    groups = [
+        group
+        for group in group_by_shape(stranded.topology.scenario, most=_MOST_SHAPES)
+        if stranded.offered[group.rows, column].any()
+    ]
+    if not groups:
+        told = f"No node offers {words.resource_mass(_long(chosen))}"
+        return theme.nothing(told, "no machine shape has any of it", _source(stranded))
+    amounts = [_amounts(stranded, group, column) for group in groups]
+    figure = bars.page(right=270)
+    figure.update_layout(barmode="stack", margin_t=140)
+    unit, scale = _unit(stranded, chosen)
+    for name, colour in _PARTS:
+        values = [each[name] / scale for each in amounts]
+        hover = [f"{name}: {words.number(value)} {unit}" for value in values]
+        bars.add_bar(figure, values, name, colour, hover)
+    for row, (group, each) in enumerate(zip(groups, amounts, strict=True)):
+        lost, total = each["stranded"], sum(each.values())
+        told = f"<b>{words.percent(lost / total)}</b> stranded{_cause(stranded, group, column)}"
+        bars.write_beside(figure, total / scale, row, told, size=13)
+    bars.name_rows(
+        figure,
+        [group.name for group in groups],
+        [words.count(len(group.rows), "node") for group in groups],
+    )
+    bars.key(figure, _KEY)
+    figure.update_xaxes(
+        title_text=f"{words.capital(words.resource_mass(_long(chosen)))} ({unit})",
+        tickformat=",",
+        rangemode="tozero",
+    )
+    return theme.finish(
+        figure, _shape_title(groups, amounts, chosen), _subtitle(chosen), _source(stranded),
+        stranded.assumptions,
+    )  # fmt: skip
+
+
+def _shape_title(
+    groups: list[Group], amounts: list[dict[str, float]], resource: str
+) -> str:
+    lost = [each["stranded"] for each in amounts]
+    total, most = sum(lost), int(np.argmax(lost))
+    mass = words.resource_mass(_long(resource))
+    if not total:
+        return f"No {mass} {'are' if mass.endswith('s') else 'is'} stranded on any machine shape"
+    if len(groups) == 1:
+        return f"{words.percent(total / sum(amounts[0].values()))} of {mass} stranded"
+    where = words.safe(groups[most].name)
+    return f"{words.percent(lost[most] / total)} of the stranded {mass} sits in machines of {where}"
+
+
+def _subtitle(resource: str) -> str:
+    return f"{words.capital(words.resource_mass(_long(resource)))} by machine shape"
+
+
+def _shares(table: pd.DataFrame) -> list[dict[str, float]]:
+    """Used, usable and stranded share of each resource; they add up to 1."""
+    shares = []
+    for row in table.to_dict("records"):
+        offered = max(row["offered"], 1e-12)
+        lost = min(row["stranded"], row["free"])
+        used = max(0.0, row["offered"] - row["free"])
+        parts = {"used": used, "free": row["free"] - lost, "stranded": lost}
+        shares.append({name: value / offered for name, value in parts.items()})
+    return shares
+
+
+def _write_used(figure: go.Figure, shares: list[dict[str, float]]) -> None:
+    for row, each in enumerate(shares):
+        if each["used"] < 0.06:
+            continue
+        figure.add_annotation(
+            name="label",
+            x=100 * each["used"] / 2,
+            y=row,
+            text=f"{words.percent(each['used'])}",
+            showarrow=False,
+            font={"size": 14, "color": theme.PAPER},
+        )
+
+
+def _reasons(stranded: Stranded, resource: str) -> str:
+    """Below the share: each reason on a line."""
+    _, _, told = stranded.headline(resource).rstrip(".").partition(": ")
+    parts = [part for part in told.split(", ") if part][:_MOST_REASONS]
+    return "".join(f"<br><span style='color:{theme.SOFT}'>{part}</span>" for part in parts)
+
+
+def _amounts(stranded: Stranded, group: Group, column: int) -> dict[str, float]:
+    offered = float(stranded.offered[group.rows, column].sum())
+    free = float(stranded.free[group.rows, column].sum())
+    lost = min(float(stranded.by_node_and_cause[group.rows, column].sum()), free)
+    return {"used": max(0.0, offered - free), "free": free - lost, "stranded": lost}
+
+
+def _cause(stranded: Stranded, group: Group, column: int) -> str:
+    """The main reason in these machines, in the words of the headline."""
+    causes = stranded.by_node_and_cause[group.rows, column].sum(axis=0)
+    if not causes.any():
+        return ""
+    return f",<br>mostly {_behind(stranded, column, int(np.argmax(causes)))}"
+
+
+def _behind(stranded: Stranded, column: int, cause: int) -> str:
+    resources = stranded.topology.resources
+    if cause == len(resources):
+        return "closed by rules"
+    if cause == len(resources) + 1:
+        return "fragments of boards" if resources[column] == GPU_MILLI else "remainders"
+    if resources[column] != GPU_MILLI and not stranded.offered[:, cause].all():
+        return f"for want of {words.resource_mass(resources[cause])}"
+    return f"behind full {words.resource_mass(resources[cause])}"
+
+
+def _default(stranded: Stranded) -> str | None:
+    table = stranded.table
+    if table.empty:
+        return None
+    names = list(table["resource"])
+    return "gpu" if "gpu" in names else str(names[int(table["share_of_offered"].argmax())])
+
+
+def _column(stranded: Stranded, resource: str) -> int:
+    return stranded.topology.column(_long(resource))
+
+
+def _long(resource: str) -> str:
+    """The engine's name of a resource as tables name it."""
+    return GPU_MILLI if resource == "gpu" else resource
+
+
+def _unit(stranded: Stranded, resource: str) -> tuple[str, float]:
+    """The unit of the table, and how many of the engine's integers it has."""
+    row = stranded.table.set_index("resource").loc[resource]
+    whole = float(stranded.offered[:, _column(stranded, resource)].sum())
+    return str(row["unit"]), whole / float(row["offered"]) if row["offered"] else 1.0
+
+
+def _amount(row: dict[str, object], value: float) -> str:
+    return f"{words.number(value)} {row['unit']} offered"
+
+
+def _hover(row: dict[str, float], part: str) -> str:
+    lost = min(row["stranded"], row["free"])
+    value = {"used": row["offered"] - row["free"], "free": row["free"] - lost, "stranded": lost}
+    return f"{part}: {words.number(value[part])} {row['unit']}"
+
+
+def _source(stranded: Stranded) -> str:
+    scenario = stranded.topology.scenario
+    rule = next((each for each in stranded.assumptions if each.name == "stranded capacity"), None)
+    told: list[Assumption] = [rule] if rule else []
+    parts = [
+        f"Source: {scenario.name}",
+        words.count(len(scenario.nodes), "node"),
+        *(f"{each.name}: {each.value}" for each in told),
+    ]
+    return " · ".join(words.safe(part) for part in parts)
