@@ -70,7 +70,7 @@ def place(
         assumptions=(
             *topology.scenario.assumptions,
             *offer.assumptions,
-            unmodelled.assumption(topology.scenario, policy),
+            unmodelled.assumption(topology.scenario),
             _TIES,
         ),
     )

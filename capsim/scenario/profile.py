@@ -55,6 +55,8 @@ _CPU_AND_MEMORY = (ResourceWeight(name="cpu"), ResourceWeight(name="memory"))
 class SchedulerProfile(Spec):
     """The decisions of a kube-scheduler profile; the default is that of Kubernetes 1.34."""
 
+    scheduler_name: str = "default-scheduler"
+    """It schedules the units whose templates name it."""
     strategy: Strategy = "LeastAllocated"
     resources: tuple[ResourceWeight, ...] = _CPU_AND_MEMORY
     """What NodeResourcesFit scores."""

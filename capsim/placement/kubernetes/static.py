@@ -20,6 +20,7 @@ from capsim.placement.kubernetes import (
     node_unschedulable,
     taint_toleration,
 )
+from capsim.placement.kubernetes.profiles import Profiles
 from capsim.scenario import Node, SchedulerProfile, Template
 from capsim.topology import Int32, Int64, Topology
 
@@ -31,12 +32,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, eq=False)
 class StaticTables:
-    """Answers of the static plugins for C templates and K node classes."""
+    """Answers of the static plugins for C classes of units and K of nodes."""
 
-    template_rows: Int64
-    """[C] row of the template in the topology."""
     node_class: Int32
     """[N]"""
+    example: list[int]
+    """[K] row of a node of each class."""
     refusal: NDArray[np.int8]
     """[C, K] 0, or the number (from 1) of the first filter that refuses."""
     reason: list[list[str]]
@@ -55,6 +56,14 @@ class StaticTables:
         return _spread(self.taint_raw, passes) | _spread(self.affinity_raw, passes)
 
 
+    @property
+    def tops(self) -> Int64:
+        """[C, 2] the largest raw taint and affinity scores of the nodes that pass."""
+        passes = self.refusal == 0
+        both = (np.where(passes, raw, 0) for raw in (self.taint_raw, self.affinity_raw))
+        return np.stack([raw.max(axis=1, initial=0) for raw in both], axis=1)
+
+
 def _spread(raw: Int64, passes: NDArray[np.bool_]) -> NDArray[np.bool_]:
     low = np.where(passes, raw, np.iinfo(np.int64).max).min(axis=1, initial=np.iinfo(np.int64).max)
     high = np.where(passes, raw, -1).max(axis=1, initial=-1)
@@ -63,20 +72,28 @@ def _spread(raw: Int64, passes: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def static_tables(
-    topology: Topology, template_rows: Sequence[int], profile: SchedulerProfile
+    topology: Topology, template_of: Sequence[int], profiles: Profiles
 ) -> StaticTables:
-    """Ask every static plugin about every class of templates and nodes."""
+    """Ask every static plugin about every class of units (template_of: its template) and nodes."""
     nodes = topology.scenario.nodes
     keys = topology.template_keys
-    templates = [topology.scenario.templates[keys[row]] for row in template_rows]
+    rows, row_of = np.unique(np.array(template_of, np.int64), return_inverse=True)
+    templates = [topology.scenario.templates[keys[row]] for row in rows.tolist()]
     spread = image_locality.ImageSpread(nodes)
     images = frozenset[str]().union(*(spread.known(template) for template in templates))
-    look = _label_keys(templates, profile)
+    look = _label_keys(templates, profiles.all)
     named = {template.node_name for template in templates}
     node_class, example = _classes(nodes, lambda node: _node_signature(node, look, images, named))
-    kind, first = _classes(templates, lambda template: _template_signature(template, images))
-    tables = [_ask(templates[i], [nodes[k] for k in example], profile, spread) for i in first]
-    count, classes = len(templates), len(example)
+    known, first = _classes(
+        templates,
+        lambda template: (profiles.number(template), _template_signature(template, images)),
+    )
+    tables = [
+        _ask(templates[i], [nodes[k] for k in example], profiles.of(templates[i]), spread)
+        for i in first
+    ]
+    kind = known[row_of]
+    count, classes = len(kind), len(example)
 
     def gather(column: int, dtype: type) -> NDArray[np.int64]:
         rows: NDArray[np.int64] = np.array([each[column] for each in tables], dtype).reshape(
@@ -85,8 +102,8 @@ def static_tables(
         return rows[kind] if count else np.zeros((0, classes), dtype)
 
     return StaticTables(
-        template_rows=np.array(template_rows, np.int64),
         node_class=node_class,
+        example=example,
         refusal=gather(0, np.int8).astype(np.int8),
         reason=[tables[k][1] for k in kind.tolist()],
         taint_raw=gather(2, np.int64),
@@ -100,7 +117,7 @@ def allowed(
 ) -> NDArray[np.bool_]:
     """[T, N] whether static rules (cordons, names, taints, affinities) let a template on a node."""
     policy = profile or topology.scenario.profile
-    look = _label_keys(templates, policy)
+    look = _label_keys(templates, (policy,))
     named = {template.node_name for template in templates}
     nodes = topology.scenario.nodes
     node_class, example = _classes(
@@ -126,8 +143,10 @@ def _classes(things: Sequence[_T], signature: Callable[[_T], Hashable]) -> tuple
     return rows, example
 
 
-def _label_keys(templates: Sequence[Template], profile: SchedulerProfile) -> tuple[str, ...]:
-    keys = set(node_affinity.label_keys(profile.added_affinity))
+def _label_keys(
+    templates: Sequence[Template], profiles: Sequence[SchedulerProfile]
+) -> tuple[str, ...]:
+    keys = {key for each in profiles for key in node_affinity.label_keys(each.added_affinity)}
     for template in templates:
         keys.update(template.node_selector)
         keys.update(node_affinity.label_keys(template.affinity.node_affinity))

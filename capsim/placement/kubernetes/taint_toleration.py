@@ -14,9 +14,15 @@ NAME = "TaintToleration"
 
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
     """The reason for which the node is refused, or None."""
+    taint = repelling(template, node)
+    return None if taint is None else f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+
+
+def repelling(template: Template, node: Node) -> Taint | None:
+    """The first taint that keeps the unit away."""
     for taint in node.taints:
         if taint.effect != "PreferNoSchedule" and not _tolerated(template, taint):
-            return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+            return taint
     return None
 
 

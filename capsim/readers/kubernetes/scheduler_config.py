@@ -29,11 +29,13 @@ def read_profiles(config: Any, file: str) -> dict[str, SchedulerProfile]:
     stated = config.get("profiles") or [{}]
     if not isinstance(stated, list) or not all(isinstance(each, dict) for each in stated):
         raise InputError(Problem(file, clip(stated), "a list of profiles", _TITLE, "profiles"))
-    return {str(each.get("schedulerName", _DEFAULT_NAME)): _profile(each, file) for each in stated}
+    profiles = [_profile(each, file) for each in stated]
+    return {profile.scheduler_name: profile for profile in profiles}
 
 
 def _profile(stated: dict[str, Any], file: str) -> SchedulerProfile:
     fields: dict[str, Any] = _plugins(stated.get("plugins") or {}, file)
+    fields["scheduler_name"] = stated.get("schedulerName") or _DEFAULT_NAME
     for entry in stated.get("pluginConfig") or ():
         read_arguments = _ARGUMENTS.get(entry.get("name", ""))
         if read_arguments is not None:
