@@ -199,6 +199,7 @@ class _Compact(_Decisions):
                 "pod": key,
                 "feasible": fits,
                 **({"total": total} if fits > 1 else {}),
+                **({"best": [self.names[node]]} if fits == 1 else {}),
                 "node": self.names[node] if node >= 0 else None,
             }
             for key, node, fits, total in each
