@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from capsim.placement.kubernetes import node_affinity
 from capsim.placement.kubernetes.chosen import selector
 from capsim.placement.kubernetes.engine import Answers
 from capsim.placement.kubernetes.refusals import unresolvable
@@ -49,22 +50,34 @@ class Preemption:
         self._session = session
         self._units = session.engine.topology.scenario.units
         self._priority = session.residents.priority.tolist()
+        self._in_vain: dict[tuple[int, int], int] = {}
+        """When a class was told that no eviction helps."""
         self._budgets = _Budgets(session.engine.topology.scenario)
 
-    def may_preempt(self, c: int) -> bool:
-        """Whether units of a class may evict others, and whether there is any that they may."""
-        session = self._session
-        template, profile = session.engine.template(c), session.engine.profile(c)
-        allowed = template.preemption_policy != "Never"
-        return profile.preemption and allowed and session.lowest_priority < session.priority(c)
+    def is_allowed(self, c: int) -> bool:
+        """Whether units of a class may evict others."""
+        engine = self._session.engine
+        template = engine.template(c)
+        if node_affinity.is_contradictory(template, engine.profile(c)):
+            return False
+        return engine.profile(c).preemption and template.preemption_policy != "Never"
 
-    def outcome(self, c: int, answers: Answers | None = None) -> Outcome:
-        """What would have to happen so that a unit of a class, which fits nowhere, fits."""
+    def outcome(self, c: int, answers: Answers | None = None, pin: int = -1) -> Outcome:
+        """What would have to happen so that a unit of a class, which fits nowhere, fits.
+
+        pin: the one node that will do, -1 for any.
+        """
         session, engine = self._session, self._session.engine
+        if not self.is_allowed(c) or session.lowest_priority >= session.priority(c):
+            return Outcome((), ())
+        if self._in_vain.get((c, pin)) == session.changes:
+            return Outcome((), ())
         said = engine.evaluate(session.state, c) if answers is None else answers
-        hopeless = unresolvable(engine, session.state.nodes.offered, said)
+        hopeless = unresolvable(engine, session.state.nodes.offered, said, pin)
         nodes = np.flatnonzero((said.refusal != 0) & ~hopeless).astype(np.int64)
         found = tuple(self._candidate(c, node) for node in session.freed(c, nodes).tolist())
+        if not found:
+            self._in_vain[c, pin] = session.changes
         return Outcome(found, tuple(self._best(found)))
 
     def _candidate(self, c: int, node: int) -> Candidate:

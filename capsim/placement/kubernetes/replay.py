@@ -101,9 +101,7 @@ class _Decisions:
 
     def _conflict(self, c: int) -> dict[str, Any] | None:
         """What rejects a class before any node is looked at."""
-        if node_affinity.NAME not in self.engine.profile(c).filters:
-            return None
-        if node_affinity.named_nodes(self.engine.template(c)) != frozenset():
+        if not node_affinity.is_contradictory(self.engine.template(c), self.engine.profile(c)):
             return None
         reasons = [node_affinity.REASON_CONFLICT]
         return {"plugin": node_affinity.NAME, "reasons": reasons, "code": _UNRESOLVABLE}
@@ -119,8 +117,6 @@ class _Decisions:
             return ()
         if self.engine.template(c).preemption_policy == "Never":
             decision["preemption"] = dict(_NOT_ELIGIBLE)
-            return ()
-        if self._prefilter[c] or not self.preemption.may_preempt(c):
             return ()
         found = self.preemption.outcome(c, answers)
         if not found.candidates:

@@ -42,6 +42,8 @@ class Session:
         self, engine: Engine, state: State, expected: Int64, arrival: Int64 | None = None
     ) -> None:
         self.engine, self.state = engine, state
+        self.changes = 0
+        """Units that have come or gone."""
         self.residents = _residents(engine)
         self.memory = _memory(engine, engine.class_of[expected])
         self._pin = engine.topology.unit_pinned
@@ -104,6 +106,7 @@ class Session:
 
     def _settled(self, units: Int64, out: Choices, count: int) -> Choices:
         placed = np.flatnonzero(out.node[:count] >= 0)
+        self.changes += len(placed)
         self._settle(units[placed], out.node[placed])
         return Choices(out.node[:count], out.fits[:count], out.total[:count])
 
@@ -114,10 +117,12 @@ class Session:
 
     def bind(self, unit: int, node: int) -> None:
         """A unit runs on a node from now on."""
+        self.changes += 1
         _kernels.arrive(unit, node, *self.state, *self._tables(), self.memory)
 
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
+        self.changes += 1
         _kernels.leave(unit, *self.state, *self._tables(), self.memory)
 
     def _tables(self) -> tuple[object, ...]:
