@@ -665,6 +665,9 @@ def schedule(
     slot_of, tree, seen, tops = memory.slot_of, memory.tree, memory.seen, memory.tops
     log, last_change, refused = memory.log, memory.last_change, memory.refused
     todo, code, total = memory.todo, memory.code, memory.total
+    # Fields of the tuples that every unit needs: numba counts a reference at each access.
+    position, fits, ways, added = memory.logged, memory.fits, asks.cells, rows.add_start
+    varies, static_tops, skips_balance = static.varies, static.tops, units.skips_balance
 
     for m in range(begin, len(unit_class)):
         c = unit_class[m]
@@ -675,15 +678,15 @@ def schedule(
         elif unit_pin[m] >= 0:
             todo[0] = unit_pin[m]
             filter_nodes(c, todo, 1, nodes, units, static, code)
-            if asks.cells[c] >= 0:
+            if ways[c] >= 0:
                 topology_filter(c, todo, 1, rows, counts, asks, code)
             chosen = todo[0] if code[0] == 0 else -1
             out_fits[m] = code[0] == 0
         else:
             # Classes without a row of their own share the last one and start afresh each time.
             row = slot_of[c] if slot_of[c] >= 0 else slots
-            logged = memory.logged[0]
-            way = asks.cells[c]
+            logged = position[0]
+            way = ways[c]
             fresh = row == slots or seen[row] < 0 or logged - seen[row] > size
             count = 0
             if not fresh:
@@ -691,37 +694,37 @@ def schedule(
                     todo[count] = log[i]
                     count += last_change[log[i]] == i
                 filter_nodes(c, todo, count, nodes, units, static, code)
-                if static.varies[c] and way < 0:
+                if varies[c] and way < 0:
                     fresh = _top_lost(c, todo, count, code, static, tree, row, leaves, tops)
             if fresh:
                 count = size
                 for n in range(size):
                     todo[n] = n
                 filter_nodes(c, todo, count, nodes, units, static, code)
-                if static.varies[c] and way < 0:
+                if varies[c] and way < 0:
                     _find_top(c, todo, count, code, static, row, tops)
                 else:
-                    tops[row, 0] = static.tops[c, 0]
-                    tops[row, 1] = static.tops[c, 1]
+                    tops[row, 0] = static_tops[c, 0]
+                    tops[row, 1] = static_tops[c, 1]
             total[:count] = 0
             if policy.w_fit > 0:
                 fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
-            if policy.w_balanced > 0 and not units.skips_balance[c]:
+            if policy.w_balanced > 0 and not skips_balance[c]:
                 balanced_scores(
                     c, todo, count, code, nodes, units, policy, policy.w_balanced, total
                 )
-            if way < 0 or not static.varies[c]:
+            if way < 0 or not varies[c]:
                 static_scores(
                     c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total
                 )
             seen[row] = logged
             if way < 0:
                 if fresh:
-                    memory.fits[row] = _fill(tree, row, leaves, size, code, total)
+                    fits[row] = _fill(tree, row, leaves, size, code, total)
                 else:
-                    memory.fits[row] += _update(tree, row, leaves, todo, count, code, total)
+                    fits[row] += _update(tree, row, leaves, todo, count, code, total)
                 chosen = _first_best(tree, row, leaves)
-                out_fits[m] = memory.fits[row]
+                out_fits[m] = fits[row]
                 out_total[m] = tree[row, 1]
                 refused[c] = chosen < 0
             else:
@@ -734,10 +737,16 @@ def schedule(
                 )
         if chosen >= 0:
             bind(chosen, c, nodes, units)
-            if rows.add_start[c + 1] > rows.add_start[c]:
+            if added[c + 1] > added[c]:
                 count_unit(chosen, c, 1, rows, counts)
             out_node[m] = chosen
-            note(chosen, memory)
+            logged = position[0]
+            if logged == len(log):
+                note(chosen, memory)
+            else:
+                log[logged] = chosen
+                last_change[chosen] = logged
+                position[0] = logged + 1
         elif may_preempt[c]:
             return m
     return len(unit_class)
