@@ -124,7 +124,7 @@ class Rows(NamedTuple):
     blank: Int64
     """[Q] domain in which nodes without the label count, -1 for none."""
     start: Int64
-    """[Q + 1] where a row begins in Counts.count."""
+    """[Q + 1] where a row begins in Counts.number."""
     exists: NDArray[np.bool_]
     """[start[Q]] whether the domain has an eligible node."""
     domains: Int64
@@ -140,7 +140,7 @@ class Rows(NamedTuple):
 class Counts(NamedTuple):
     """The counters; updated in place while units are placed and evicted."""
 
-    count: Int64
+    number: Int64
     """Ragged, see Rows.start."""
     total: Int64
     """[Q] units counted in any domain."""
@@ -504,9 +504,9 @@ def count_unit(n, c, sign, rows, counts):
             d = rows.blank[q]
         if d < 0:
             continue
-        before = counts.count[rows.start[q] + d]
+        before = counts.number[rows.start[q] + d]
         after = before + sign * rows.add_amount[i]
-        counts.count[rows.start[q] + d] = after
+        counts.number[rows.start[q] + d] = after
         counts.total[q] += sign
         if rows.domains[q] > 0:
             if after < counts.lowest[q]:
@@ -527,10 +527,10 @@ def find_lowest(q, rows, counts):
     having = 0
     for i in range(rows.start[q], rows.start[q + 1]):
         if rows.exists[i]:
-            if counts.count[i] < lowest:
-                lowest = counts.count[i]
+            if counts.number[i] < lowest:
+                lowest = counts.number[i]
                 having = 0
-            having += counts.count[i] == lowest
+            having += counts.number[i] == lowest
     counts.lowest[q] = lowest
     counts.at_lowest[q] = having
 
@@ -754,7 +754,7 @@ def schedule(
 
 @njit(cache=True, error_model="numpy")
 def _find_top(c, todo, count, code, static, row, tops):
-    """tops[row]: the largest raw taint and affinity scores that fit, and how many nodes have them."""
+    """tops[row]: the largest raw taint and affinity scores, and how many nodes have them."""
     for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
         top = 0
         having = 0
@@ -897,9 +897,8 @@ def _choose(c, way, row, counts, static, policy, rows, asks, cells, memory):
         return -1, 0, 0
     if fits > 1:
         if policy.w_spread > 0:
-            spread_scores(
-                c, todo, count, code, have, rows, counts, asks, memory.scratch, policy.w_spread, total
-            )
+            scratch, weight = memory.scratch, policy.w_spread
+            spread_scores(c, todo, count, code, have, rows, counts, asks, scratch, weight, total)
         if policy.w_pods > 0:
             pods_scores(c, todo, count, code, rows, counts, asks, policy.w_pods, total)
         if static.varies[c]:
@@ -952,7 +951,7 @@ def spread_filter(c, todo, count, rows, counts, asks, code):
 
     Source: Kubernetes 1.34, podtopologyspread plugin.
     """
-    domain, counted = rows.domain, counts.count
+    domain, counted = rows.domain, counts.number
     for h in range(asks.hard_start[c], asks.hard_start[c + 1]):
         q = asks.hard_row[h]
         key, start = rows.key[q], rows.start[q]
@@ -974,7 +973,7 @@ def near_filter(c, todo, count, rows, counts, asks, code):
     The first unit of a kind that wants to be with its like needs only the labels.
     Source: Kubernetes 1.34, interpodaffinity plugin.
     """
-    domain, counted = rows.domain, counts.count
+    domain, counted = rows.domain, counts.number
     first, last = asks.near_start[c], asks.near_start[c + 1]
     alone = asks.near_self[c]
     for t in range(first, last):
@@ -992,7 +991,7 @@ def near_filter(c, todo, count, rows, counts, asks, code):
 @njit(cache=True, error_model="numpy")
 def apart_filter(term_row, term_start, c, todo, count, rows, counts, refusal, code):
     """InterPodAffinity: refuse where a row counts anyone in the node's domain."""
-    domain, counted = rows.domain, counts.count
+    domain, counted = rows.domain, counts.number
     for t in range(term_start[c], term_start[c + 1]):
         q = term_row[t]
         key, start = rows.key[q], rows.start[q]
@@ -1012,7 +1011,7 @@ def spread_scores(c, todo, count, code, have, rows, counts, asks, scratch, weigh
     todo[i] stands for have[i] nodes. Raw: sum over the keys of count * ln(domains + 2) +
     maxSkew - 1, rounded half up. Source: Kubernetes 1.34, podtopologyspread plugin.
     """
-    domain, counted = rows.domain, counts.count
+    domain, counted = rows.domain, counts.number
     raw, stamp, asked = scratch.raw, scratch.stamp, scratch.asked
     first, last = asks.soft_start[c], asks.soft_start[c + 1]
     if first == last:
@@ -1071,7 +1070,7 @@ def pods_scores(c, todo, count, code, rows, counts, asks, weight, total):
     Returns: whether any term had anything to say.
     Source: Kubernetes 1.34, interpodaffinity plugin.
     """
-    domain, counted = rows.domain, counts.count
+    domain, counted = rows.domain, counts.number
     first, last = asks.pull_start[c], asks.pull_start[c + 1]
     said = False
     for t in range(first, last):

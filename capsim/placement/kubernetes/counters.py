@@ -416,32 +416,37 @@ def _affinity_signature(template: Template) -> str:
 
 
 def _asks(asked: Sequence[_Asked], cells_of: Int64) -> Asks:
-    hard = [each for a in asked for each in a.hard]
-    soft = [each for a in asked for each in a.soft]
-    pull = [each for a in asked for each in a.pull]
+    hard = _table([each for a in asked for each in a.hard], 4)
+    soft = _table([each for a in asked for each in a.soft], 3)
+    pull = _table([each for a in asked for each in a.pull], 2)
     return Asks(
-        cells_of,
-        _starts([len(a.hard) for a in asked]),
-        *_columns(hard, 4),
-        _starts([len(a.soft) for a in asked]),
-        *_columns([each[:2] for each in soft], 2),
-        np.array([each[2] for each in soft], np.bool_),
-        np.array([a.needs_all for a in asked], np.bool_),
-        _starts([len(a.near) for a in asked]),
-        np.array([q for a in asked for q in a.near], np.int64),
-        np.array([a.near_self for a in asked], np.bool_),
-        _starts([len(a.apart) for a in asked]),
-        np.array([q for a in asked for q in a.apart], np.int64),
-        _starts([len(a.shun) for a in asked]),
-        np.array([q for a in asked for q in a.shun], np.int64),
-        _starts([len(a.pull) for a in asked]),
-        *_columns(pull, 2),
+        cells=cells_of,
+        hard_start=_starts([len(a.hard) for a in asked]),
+        hard_row=hard[0],
+        hard_skew=hard[1],
+        hard_domains=hard[2],
+        hard_self=hard[3],
+        soft_start=_starts([len(a.soft) for a in asked]),
+        soft_row=soft[0],
+        soft_skew=soft[1],
+        soft_host=soft[2] > 0,
+        need_all=np.array([a.needs_all for a in asked], np.bool_),
+        near_start=_starts([len(a.near) for a in asked]),
+        near_row=np.array([q for a in asked for q in a.near], np.int64),
+        near_self=np.array([a.near_self for a in asked], np.bool_),
+        apart_start=_starts([len(a.apart) for a in asked]),
+        apart_row=np.array([q for a in asked for q in a.apart], np.int64),
+        shun_start=_starts([len(a.shun) for a in asked]),
+        shun_row=np.array([q for a in asked for q in a.shun], np.int64),
+        pull_start=_starts([len(a.pull) for a in asked]),
+        pull_row=pull[0],
+        pull_weight=pull[1],
     )
 
 
-def _columns(rows: Sequence[tuple[int, ...]], width: int) -> list[Int64]:
-    table = np.array(rows, np.int64).reshape(-1, width)
-    return [np.ascontiguousarray(table[:, i]) for i in range(width)]
+def _table(rows: Sequence[tuple[int, ...]], width: int) -> Int64:
+    """The columns of some rows."""
+    return np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, width).T)
 
 
 def _starts(sizes: Sequence[int]) -> Int64:

@@ -151,7 +151,8 @@ class _Budgets:
     def split(self, ordered: Sequence[int], units: Sequence[Unit]) -> tuple[list[int], list[int]]:
         """Units whose eviction, in this order, breaks a budget, and the others."""
         left = {id(b): b.disruptions_allowed or 0 for each in self._of.values() for b in each}
-        breaking, others = [], []
+        breaking: list[int] = []
+        others: list[int] = []
         for row in ordered:
             over = False
             for budget in self._of.get(units[row].namespace, ()):

@@ -126,8 +126,15 @@ class Engine:
         units, policy = self.units, self.policies[self.profiles.number(self.template(c))]
         rows, asks = self.counters.rows, self.counters.asks
         count, resources = nodes.offered.shape
-        zeros = [np.zeros(count, np.int64) for _ in range(4)]
-        answers = Answers(c, np.empty(count, np.int8), np.empty((count, resources), bool), *zeros)
+        answers = Answers(
+            row=c,
+            refusal=np.empty(count, np.int8),
+            short=np.empty((count, resources), np.bool_),
+            fit=np.zeros(count, np.int64),
+            balanced=np.zeros(count, np.int64),
+            spread=np.zeros(count, np.int64),
+            pods=np.zeros(count, np.int64),
+        )
         everywhere, code = np.arange(count), answers.refusal
         _kernels.filter_nodes(c, everywhere, count, nodes, units, self.tables, code)
         if asks.cells[c] >= 0:

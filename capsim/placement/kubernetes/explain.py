@@ -148,11 +148,15 @@ def _waits(
         for reason in verdict.split("; "):
             counts[reason] = counts.get(reason, 0) + 1
     refusal = Refusal("", (row,), counts, len(table), "no nodes available to schedule pods")
-    lines = [*_evictions(plan, row), f"{unit} waits: {refusal.message}", *_closest(plan, row, answers, state)]
+    lines = [
+        *_evictions(plan, row),
+        f"{unit} waits: {refusal.message}",
+        *_closest(plan, row, answers, state),
+    ]
     return Explanation(unit, None, "\n".join(lines), table)
 
 
-def _closest(plan: Placement, row: int, answers: Answers, state: Nodes) -> list[str]:
+def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
     """The node that lacks least, as the largest share of a request that is missing."""
     short_nodes = np.flatnonzero(answers.refusal == -2)
     if len(short_nodes) == 0:

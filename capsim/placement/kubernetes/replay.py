@@ -163,18 +163,13 @@ class _Compact(_Decisions):
         """Classes whose failure is worth a word, or an eviction."""
         engine = self.engine
         lowest = int(self.session.residents.priority.min(initial=2**31))
-        return np.array(
-            [
-                engine.profile(c).preemption
-                and (
-                    engine.template(c).preemption_policy == "Never"
-                    or self.session.priority(c) > lowest
-                )
-                or self._prefilter[c] is not None
-                for c in range(engine.asking)
-            ],
-            bool,
-        )
+
+        def may(c: int) -> bool:
+            is_never = engine.template(c).preemption_policy == "Never"
+            preempts = is_never or self.session.priority(c) > lowest
+            return self._prefilter[c] is not None or (engine.profile(c).preemption and preempts)
+
+        return np.array([may(c) for c in range(engine.asking)], bool)
 
     def _stopped(self, unit: int, c: int, decision: dict[str, Any]) -> None:
         if self._prefilter[c]:

@@ -35,7 +35,8 @@ class History:
         """The units that were tried, each once, in the order of their last attempts."""
         units = self.unit[self.evicted_by == _BY_NONE][::-1]
         _, last = np.unique(units, return_index=True)
-        return units[np.sort(last)][::-1]
+        tried: Int64 = units[np.sort(last)][::-1]
+        return tried
 
     def node_of(self, running: Int32) -> Int32:
         """Where every unit is in the end, given where units ran before."""

@@ -118,15 +118,14 @@ class Session:
     def bind(self, unit: int, node: int) -> None:
         """A unit runs on a node from now on."""
         self.changes += 1
-        _kernels.arrive(unit, node, *self.state, *self._tables(), self.memory)
+        units, rows = self.engine.units, self.engine.counters.rows
+        _kernels.arrive(unit, node, *self.state, units, rows, self.residents, self.memory)
 
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
         self.changes += 1
-        _kernels.leave(unit, *self.state, *self._tables(), self.memory)
-
-    def _tables(self) -> tuple[object, ...]:
-        return self.engine.units, self.engine.counters.rows, self.residents
+        units, rows = self.engine.units, self.engine.counters.rows
+        _kernels.leave(unit, *self.state, units, rows, self.residents, self.memory)
 
     def on_node(self, node: int) -> Sequence[int]:
         """Rows of the units on a node, in the scheduler's order."""

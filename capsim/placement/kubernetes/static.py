@@ -31,8 +31,7 @@ class Filter(Protocol):
 
     NAME: str
 
-    @staticmethod
-    def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
+    def refusal(self, template: Template, node: Node, profile: SchedulerProfile) -> str | None:
         """The reason for which the node is refused, or None."""
 
 
@@ -41,8 +40,7 @@ class Scorer(Protocol):
 
     NAME: str
 
-    @staticmethod
-    def raw_score(template: Template, node: Node, profile: SchedulerProfile) -> int:
+    def raw_score(self, template: Template, node: Node, profile: SchedulerProfile) -> int:
         """The score of a node before normalisation."""
 
 
@@ -76,7 +74,6 @@ class StaticTables:
         """[C] whether raw scores differ among the nodes that pass, so that they matter."""
         passes = self.refusal == 0
         return _spread(self.taint_raw, passes) | _spread(self.affinity_raw, passes)
-
 
     @cached_property
     def tops(self) -> Int64:

@@ -15,7 +15,9 @@ NAME = "TaintToleration"
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
     """The reason for which the node is refused, or None."""
     taint = repelling(template, node)
-    return None if taint is None else f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+    if taint is None:
+        return None
+    return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
 
 
 def repelling(template: Template, node: Node) -> Taint | None:
