@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.bounds import BOARD, Bound, lower_bound
+from capsim.placement.headroom import SameMachinesAndTemplates, plain_name
 from capsim.placement.machines import machines
 from capsim.placement.tables import shown_unit
 from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, Scenario, print_resource
@@ -104,7 +105,10 @@ class Packing:
 
     @property
     def gap(self) -> float:
-        """Machines above the lower bound, as a share of it; the optimum lies in between."""
+        """Machines above the lower bound, as a share of it; the optimum lies in between.
+
+        For a mix it holds what the stated shares cost too: the bound chooses shapes freely.
+        """
         return self.count / self.lower_bound - 1 if self.lower_bound else 0.0
 
     @cached_property
@@ -277,9 +281,14 @@ class Sizes:
         return self.need[self.class_of]
 
 
-@lru_cache(maxsize=8)
 def sizes(topology: Topology) -> Sizes:
-    """What units of each template count when machines are sized; kept for the next slider move."""
+    """What units of each template count when machines are sized."""
+    return _sizes(SameMachinesAndTemplates(topology))
+
+
+@lru_cache(maxsize=8)
+def _sizes(same: SameMachinesAndTemplates) -> Sizes:
+    topology = same.topology
     rows = [sizing_requests(template) for template in topology.templates]
     plain = [filter_requests(template) for template in topology.templates]
     names = topology.resources
@@ -414,7 +423,7 @@ class _Task:
             self.count[rows],
             self.capacity.max(axis=0)[columns],
             int(self.machine_boards.max()),
-            [self.topology.resources[r] for r in columns],
+            [plain_name(self.topology.resources[r]) for r in columns],
         )
 
     def refused_templates(self) -> Int64:
@@ -466,13 +475,14 @@ def _refusal(packing: Packing, template: int) -> str:
     short = need > packing.capacity
     best = int(short.sum(axis=1).argmin())
     name = shape_names(packing.shapes)[best]
-    for r in np.flatnonzero(short[best]).tolist():
-        resource = topology.resources[r]
-        asked = print_resource(resource, int(need[r]))
-        offered = print_resource(resource, int(packing.capacity[best, r]))
-        return f"needs {asked} of {resource}, {name} offers {offered}"
-    devices = int(topology.gpu_share[template, 0])
-    return f"needs {devices} GPU boards, {name} has {packing.shapes[best].gpu_devices}"
+    devices, boards = int(topology.gpu_share[template, 0]), packing.shapes[best].gpu_devices
+    if devices > boards:
+        return f"needs {devices} GPU boards, {name} has {boards}"
+    r = int(short[best].argmax())
+    resource = topology.resources[r]
+    asked = print_resource(resource, int(need[r]))
+    offered = print_resource(resource, int(packing.capacity[best, r]))
+    return f"needs {asked} of {resource}, {name} offers {offered}"
 
 
 def _assumptions(topology: Topology, task: _Task, algorithm: str) -> list[Assumption]:

@@ -279,12 +279,19 @@ def bind(n, c, nodes, units):
     nodes.accounted[n, 1] += units.accounted[c, 1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
         nodes.port_use[n, units.own_port[i]] += 1
+    # Boards are taken in the order of what they have left; `least`, `last` is the one taken before.
+    least = -1
+    last = -1
     for _ in range(units.gpu_need[c, 0]):
         best = -1
         for d in range(gpu_free.shape[1]):
-            if gpu_free[n, d] >= milli and (best < 0 or gpu_free[n, d] < gpu_free[n, best]):
+            left = gpu_free[n, d]
+            unused = left > least or (left == least and d > last)
+            if left >= milli and unused and (best < 0 or left < gpu_free[n, best]):
                 best = d
         if best >= 0:
+            least = gpu_free[n, best]
+            last = best
             gpu_free[n, best] -= milli
 
 
@@ -377,7 +384,7 @@ def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots,
 
 @njit(cache=True, error_model="numpy")
 def _find_top(c, todo, count, code, static, row, tops):
-    """tops[row]: the largest raw taint and affinity scores that fit, and how many nodes have them."""
+    """tops[row]: the largest raw taint and affinity score that fits, and how many nodes have it."""
     for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
         top = 0
         having = 0

@@ -125,13 +125,14 @@ class Engine:
         request = np.ascontiguousarray(topology.request[rows])
         own, against, _ = self._ports
         checks = node_resources_fit.NAME in profile.filters
+        asks = node_ports.NAME in profile.filters
         return Units(
             request,
             node_resources_fit.checked(request, topology.resources, profile) * checks,
             np.ascontiguousarray(topology.scoring_request[rows]),
             np.ascontiguousarray(topology.accounted_request[rows]),
             np.ascontiguousarray(topology.gpu_share[rows]),
-            *_ragged([against[row] for row in rows]),
+            *_ragged([against[row] if asks else () for row in rows]),
             *_ragged([own[row] for row in rows]),
             node_resources_balanced_allocation.skipped(request, self._policy.balanced_columns),
         )

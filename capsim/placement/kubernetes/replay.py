@@ -26,6 +26,8 @@ from capsim.scenario import Scenario
 from capsim.topology import Int64, Topology, compile_scenario
 
 _LISTS = ("namespaces", "services", "replicasets", "statefulsets", "pdbs", "nodes", "pods")
+#: What makes pods for one node each.
+_TYING_OWNERS = ("DaemonSet", "Node")
 _UNRESOLVABLE, _PLAIN = "UnschedulableAndUnresolvable", "Unschedulable"
 
 
@@ -52,7 +54,8 @@ def _scenario(case: dict[str, Any]) -> Scenario:
     name = str(case.get("name", "case"))
     try:
         objects = [item for part in _LISTS for item in case.get(part) or ()]
-        stored = [_stored(item) for item in (*objects, *case["pending"])]
+        wished = {_key(pod): pod["spec"].get("nodeName") for pod in case["pending"]}
+        stored = [_stored(item) for item in (*objects, *map(_unbound, case["pending"]))]
     except (KeyError, TypeError, AttributeError):
         raise InputError(
             Problem(name, "a case of another shape", "lists of objects, and pending")
@@ -62,11 +65,35 @@ def _scenario(case: dict[str, Any]) -> Scenario:
     profiles = read_profiles(case.get("config") or {}, name)
     if len(profiles) > 1:
         raise ModelError(f"{name}: several scheduler profiles in one case are not modelled yet.")
-    return estate.scenario(name).replace(profile=next(iter(profiles.values())))
+    scenario = estate.scenario(name).replace(profile=next(iter(profiles.values())))
+    return _wishing(scenario, {key: node for key, node in wished.items() if node})
 
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
-    return {**item, "metadata": {"uid": "recorded", **item["metadata"]}}
+    """As stored; a DaemonSet's pod keeps the affinity that ties it to its node."""
+    metadata = {"uid": "recorded", **item["metadata"]}
+    owners = metadata.get("ownerReferences") or ()
+    kept = [owner for owner in owners if owner.get("kind") not in _TYING_OWNERS]
+    return {**item, "metadata": {**metadata, "ownerReferences": kept}}
+
+
+def _unbound(pod: dict[str, Any]) -> dict[str, Any]:
+    return {**pod, "spec": {**pod["spec"], "nodeName": None}}
+
+
+def _wishing(scenario: Scenario, wished: dict[str, str]) -> Scenario:
+    """With the nodes that pending pods name: they ask for them, and do not run there yet."""
+    if not wished:
+        return scenario
+    templates, units = dict(scenario.templates), []
+    for unit in scenario.units:
+        if unit.key in wished:
+            wish = {"node_name": wished[unit.key]}
+            key = f"{unit.template} on {wished[unit.key]}"
+            templates[key] = scenario.templates[unit.template].model_copy(update=wish)
+            unit = unit.model_copy(update={"template": key})
+        units.append(unit)
+    return scenario.replace(templates=templates, units=tuple(units))
 
 
 def _key(pod: dict[str, Any]) -> str:
@@ -108,8 +135,11 @@ class _Decisions:
         answers = self.engine.evaluate(self.nodes, template)
         fits = np.flatnonzero(answers.refusal == 0)
         decision: dict[str, Any] = {"pod": unit.key}
+        named = node_affinity.named_nodes(self.topology.scenario.templates[unit.template])
+        if named is not None and not named:
+            return {**decision, "prefilter": _conflict(), "feasible": 0, "node": None}
         if self.full and len(fits) < len(self.names):
-            decision["filtered"] = self._filtered(row, answers)
+            decision["filtered"] = self._filtered(named, answers)
         decision["feasible"] = len(fits)
         chosen = self._scored(row, answers, fits, decision)
         decision["node"] = None if chosen is None else self.names[chosen]
@@ -117,10 +147,8 @@ class _Decisions:
             self.engine.bind(self.nodes, template, chosen)
         return decision
 
-    def _filtered(self, row: int, answers: Answers) -> dict[str, Any]:
+    def _filtered(self, named: frozenset[str] | None, answers: Answers) -> dict[str, Any]:
         """Node to plugin, reasons and code, for every node that refused."""
-        unit = self.topology.scenario.units[row]
-        named = node_affinity.named_nodes(self.topology.scenario.templates[unit.template])
         reasons = node_reasons(self.engine, answers)
         final = unresolvable(self.engine, self.nodes.offered, answers)
         return {
@@ -142,8 +170,7 @@ class _Decisions:
         if len(fits) == 0:
             return None
         if len(fits) == 1:
-            if self.full:
-                decision["best"] = [self.names[fits[0]]]
+            decision["best"] = [self.names[fits[0]]]
             return int(fits[0])
         template = self.topology.scenario.templates[self.topology.scenario.units[row].template]
         scores = plugin_scores(self.engine, template, answers)
@@ -160,6 +187,11 @@ class _Decisions:
             decision["best"] = [self.names[n] for n in best]
         decision["total"] = int(total.max())
         return int(best[0])
+
+
+def _conflict() -> dict[str, Any]:
+    reasons = [node_affinity.REASON_CONFLICT]
+    return {"plugin": node_affinity.NAME, "reasons": reasons, "code": _UNRESOLVABLE}
 
 
 def _outside() -> dict[str, Any]:

@@ -30,7 +30,7 @@ def plugin_scores(engine: Engine, template: Template, answers: Answers) -> dict[
     }
     if engine.skips_balance(row):
         del raw[node_resources_balanced_allocation.NAME]
-    if not node_affinity.preferred(template, engine.profile):
+    if node_affinity.skips_score(template, engine.profile):
         del raw[node_affinity.NAME]
     weights = engine.profile.score_weights
     return {

@@ -76,13 +76,11 @@ def static_tables(
     node_class, example = _classes(nodes, lambda node: _node_signature(node, look, images, named))
     kind, first = _classes(templates, lambda template: _template_signature(template, images))
     tables = [_ask(templates[i], [nodes[k] for k in example], profile, spread) for i in first]
-    count, classes = len(templates), len(example)
+    classes = len(example)
 
     def gather(column: int, dtype: type) -> NDArray[np.int64]:
-        rows: NDArray[np.int64] = np.array([each[column] for each in tables], dtype).reshape(
-            -1, classes
-        )
-        return rows[kind] if count else np.zeros((0, classes), dtype)
+        rows: NDArray[np.int64] = np.array([each[column] for each in tables], dtype)
+        return rows.reshape(len(tables), classes)[kind]
 
     return StaticTables(
         template_rows=np.array(template_rows, np.int64),
