@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.bounds import BOARD, Bound, lower_bound
-from capsim.placement.headroom import SameMachinesAndTemplates, plain_name
+from capsim.placement.headroom import plain_name
 from capsim.placement.machines import machines
+from capsim.placement.sizes import sizes
 from capsim.placement.tables import shown_unit
 from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, Scenario, print_resource
-from capsim.scenario.requests import SCORING_DEFAULTS, filter_requests, sizing_requests
+from capsim.scenario.requests import SCORING_DEFAULTS
 from capsim.topology import Int32, Int64, Topology, compile_scenario
 
 Float64 = NDArray[np.float64]
@@ -259,48 +260,6 @@ def compare_packers(
             "gap_percent": [100 * p.gap for p in packed],
             "unplaceable_units": [int((p.bin_of < 0).sum()) for p in packed],
         }
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Sizes:
-    """Templates as C classes of equal size, in an order that the input does not change."""
-
-    class_of: Int64
-    """[T]"""
-    need: Int64
-    """[C, R] with the stated default for units that request nothing."""
-    boards: Int64
-    """[C, 2] boards, thousandths of each."""
-    assumed: NDArray[np.bool_]
-    """[T] whether the default stands in for a request."""
-
-    @property
-    def need_of_template(self) -> Int64:
-        """What a unit of each template needs, [T, R]."""
-        return self.need[self.class_of]
-
-
-def sizes(topology: Topology) -> Sizes:
-    """What units of each template count when machines are sized."""
-    return _sizes(SameMachinesAndTemplates(topology))
-
-
-@lru_cache(maxsize=8)
-def _sizes(same: SameMachinesAndTemplates) -> Sizes:
-    topology = same.topology
-    rows = [sizing_requests(template) for template in topology.templates]
-    plain = [filter_requests(template) for template in topology.templates]
-    names = topology.resources
-    need = np.array([[row.get(name, 0) for name in names] for row in rows], np.int64)
-    key = np.hstack([need.reshape(len(rows), len(names)), topology.gpu_share])
-    classes, class_of = np.unique(key, axis=0, return_inverse=True)
-    assumed = [any(not row.get(name) for name in SCORING_DEFAULTS) for row in plain]
-    return Sizes(
-        class_of=class_of.reshape(-1).astype(np.int64),
-        need=np.ascontiguousarray(classes[:, :-2]),
-        boards=np.ascontiguousarray(classes[:, -2:]),
-        assumed=np.array(assumed, bool),
     )
 
 
