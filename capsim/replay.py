@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def _cases(file: Path) -> list[Any]:
         if len(text) > _MAX_BYTES:
             raise InputError(Problem(str(file), "more than 1 GiB", "a case file of ordinary size"))
         content = json.loads(text)
-    except (OSError, EOFError, ValueError, RecursionError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         problem = Problem(str(file), f"unreadable content ({error})", "JSON, plain or gzipped")
         raise InputError(problem) from None
     if isinstance(content, dict) and isinstance(content.get("cases"), list):

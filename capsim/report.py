@@ -22,7 +22,7 @@ from capsim.placement.shapes import commonest_machine
 from capsim.placement.stranded import Stranded
 from capsim.placement.tables import shown_unit
 from capsim.readers import read
-from capsim.scenario import SchedulerProfile, ShapePoint
+from capsim.scenario import PODS, SchedulerProfile, ShapePoint
 from capsim.topology import Topology, compile_scenario
 
 Step = Callable[[str], None]
@@ -152,16 +152,35 @@ def _write_all(report: Report, folder: Path, step: Step) -> None:
     summary = json.dumps(plain(report, ()), indent=2)
     (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
     step("figures")
-    made = figures.all_figures(report.plan, stranded=report.stranded, headroom=report.headroom)
+    made = figures.all_figures(report.plan, packings=report.packers)
     title = f"Capacity plan: {report.plan.scenario.name}"
-    export.save_html(list(made.values()), folder / "figures.html", title=title)
+    export.save_html(made.values(), folder / "figures.html", title=title)
     step("deck")
     export.deck(
         list(made.values()),
         title=title,
         subtitle=headline(report.plan),
+        numbers=_key_numbers(report.plan),
         assumptions=report.plan.assumptions,
     ).save(folder / "deck.pptx")
+
+
+def _key_numbers(plan: Placement) -> dict[str, str]:
+    """What the title slide shows: name to text."""
+    numbers = plan.summary()
+    shares = {
+        f"{shown_unit(resource)[0].replace('_', ' ')} requested": (
+            f"{numbers[f'requested_{shown_unit(resource)[0]}_share']:.0%}"
+        )
+        for resource in plan.resources_shown()
+        if resource != PODS
+    }
+    counts = {
+        "nodes": f"{int(numbers['nodes']):,}",
+        f"{_kind(plan)} placed": f"{int(numbers['placed_units']):,}",
+        f"{_kind(plan)} waiting": f"{int(numbers['waiting_units']):,}",
+    }
+    return {**counts, **shares}
 
 
 def headline(plan: Placement) -> str:
@@ -199,7 +218,7 @@ def text(report: Report, files: Sequence[Path]) -> str:
             "",
             f"Wrote {len(files)} files to {files[0].parent}: deck.pptx, figures.html, ...",
         ]
-    return "\n".join(line for line in lines if line is not None)
+    return "\n".join(lines)
 
 
 def _clip(sentence: str) -> str:

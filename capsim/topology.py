@@ -12,14 +12,16 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Node, Scenario, Template
 from capsim.scenario.requests import accounted_requests, filter_requests, scoring_requests
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
@@ -244,9 +246,15 @@ def _rack(node: Node) -> str | None:
 
 
 def _container_names(topology: Topology, keys: list[str]) -> list[str]:
-    names = [[c.name for c in template.containers] for template in topology.templates]
+    names = [_numbered([c.name for c in template.containers]) for template in topology.templates]
     rows = topology.unit_template.tolist()
     return [f"{key}/{name}" for key, row in zip(keys, rows, strict=True) for name in names[row]]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Names made distinct: main, main#2, ..."""
+    counts = [names[: i + 1].count(name) for i, name in enumerate(names)]
+    return [name if n == 1 else f"{name}#{n}" for name, n in zip(names, counts, strict=True)]
 
 
 def _edges(topology: Topology, blocks: _Blocks) -> Iterable[Int64]:
@@ -292,14 +300,25 @@ def _places(nodes: Sequence[Node], blocks: _Blocks) -> Iterable[tuple[int, int, 
 def _selections(topology: Topology, start: dict[str, int]) -> Iterable[Int64]:
     scenario = topology.scenario
     namespaces = np.array([unit.namespace for unit in scenario.units], object)
+    labelled = [row for row, unit in enumerate(scenario.units) if unit.labels]
+    own_keys = frozenset(key for row in labelled for key in scenario.units[row].labels)
     for row, service in enumerate(scenario.services):
         if not service.selector:
             continue
         wanted = service.selector.items()
         hit = np.array([wanted <= t.labels.items() for t in topology.templates], bool)
-        chosen = np.flatnonzero(hit[topology.unit_template] & (namespaces == service.namespace))
+        selected = hit[topology.unit_template]
+        if not own_keys.isdisjoint(service.selector):
+            selected[labelled] = [wanted <= _labels(scenario, unit).items() for unit in labelled]
+        chosen = np.flatnonzero(selected & (namespaces == service.namespace))
         source = np.full(len(chosen), start["service"] + row)
         yield _rows(source, start["unit"] + chosen, _SELECTS)
+
+
+def _labels(scenario: Scenario, row: int) -> dict[str, str]:
+    """All labels of a unit; its own stand over those of its template."""
+    unit = scenario.units[row]
+    return {**scenario.templates[unit.template].labels, **unit.labels}
 
 
 def _rows(source: NDArray[Any], target: NDArray[Any], kind: int) -> Int64:
@@ -307,6 +326,8 @@ def _rows(source: NDArray[Any], target: NDArray[Any], kind: int) -> Int64:
 
 
 def _networkx(topology: Topology) -> nx.DiGraph[str]:
+    import networkx as nx  # slow to import, and most plans never show their graph
+
     vertices = topology.vertices
     graph: nx.DiGraph[str] = nx.DiGraph(scenario=topology.scenario.replace(nodes=(), units=()))
     kinds = [VERTEX_KINDS[kind] for kind in vertices.kind.tolist()]

@@ -33,11 +33,14 @@ static i64 score(i64 n, i64 R, const i64 *offered, const i64 *used, const i64 *r
 }
 
 static void take(i64 *boards, i64 D, i64 devices, i64 milli) {
+    char taken[1024] = {0};
     for (; devices > 0; devices--) {
         i64 best = -1;
         for (i64 d = 0; d < D; d++)
-            if (boards[d] >= milli && (best < 0 || boards[d] < boards[best])) best = d;
-        if (best >= 0) boards[best] -= milli;
+            if (!taken[d] && boards[d] >= milli && (best < 0 || boards[d] < boards[best])) best = d;
+        if (best < 0) return;
+        boards[best] -= milli;
+        taken[best] = 1;
     }
 }
 

@@ -11,7 +11,8 @@ from capsim.figures import theme, words
 LEFT = 300
 """Pixels for the names."""
 _NAME_LENGTH = 40
-_ROW_PX = 62
+_TALLEST, _THICKEST = 104.0, 46.0
+"""Pixels of a row and of its bar, at most."""
 
 
 def page(*, right: int = 60) -> go.Figure:
@@ -19,24 +20,40 @@ def page(*, right: int = 60) -> go.Figure:
     return theme.blank(left=LEFT, right=right, bottom=80)
 
 
+def row_height(count: int) -> float:
+    """Pixels of a row: what the page has, but no more than looks well."""
+    return min(_TALLEST, (theme.HEIGHT - 220) / max(count, 1))
+
+
 def name_rows(figure: go.Figure, names: Sequence[str], below: Sequence[str] = ()) -> None:
     """Names the bars at y = 0, 1, ... from the top; `below` is a second, softer line.
 
-    Few bars stay at the top, as thick as many would be.
+    Names may come out of somebody's file; what is below must be `words.safe`.
     """
     lines = [words.safe(words.shorten(name, _NAME_LENGTH)) for name in names]
     for at, text in enumerate(below):
         lines[at] += f"<br><span style='color:{theme.FAINT};font-size:12px'>{text}</span>"
-    fewest = (theme.HEIGHT - 190) / _ROW_PX
+    height = row_height(len(names))
     figure.update_yaxes(
         tickvals=list(range(len(names))),
         ticktext=lines,
         tickfont={"size": 14, "color": theme.INK},
-        range=[max(len(names), fewest) - 0.5, -0.5],
+        range=[(theme.HEIGHT - 220) / height - 0.5, -0.5],
         showgrid=False,
         ticklen=8,
     )
-    figure.update_layout(bargap=0.42)
+    figure.update_layout(bargap=max(0.35, 1 - _THICKEST / height))
+
+
+def count_axis(figure: go.Figure, title: str, most: float, *, room: float) -> None:
+    """An axis of whole numbers from 0, with `room` for labels as a share of the longest bar."""
+    figure.update_xaxes(
+        title_text=title,
+        range=[0, (1 + room) * max(most, 1)],
+        tickformat=",",
+        nticks=7,
+        dtick=1 if most <= 6 else None,
+    )
 
 
 def add_bar(

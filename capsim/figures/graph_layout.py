@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ _HEADER, _BETWEEN, _INSIDE = 44.0, 14.0, 8.0
 _NAME = 18.0
 """Pixels below a node for its name, where cells are large enough to have one."""
 _NAMED_CELL = 64.0
-_LABEL_WIDTH, _LABEL_HEIGHT = 178.0, 40.0
-"""Pixels that the name of a disc of nodes needs."""
+_LABEL_HEIGHT = 40.0
+"""Pixels above a disc of nodes for its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def _parts(sizes: Sequence[tuple[int, int]], count: int) -> list[Sequence[tuple[
     ends = np.cumsum([size for size, _ in sizes])
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, count) / count, side="left") + 1
     bounds = [0, *sorted({min(int(cut), len(sizes)) for cut in cuts}), len(sizes)]
-    return [sizes[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+    return [sizes[a:b] for a, b in pairwise(bounds) if b > a]
 
 
 def _shelf(sizes: Sequence[tuple[int, int]], cell: float, width: float) -> list[tuple[int, int]]:
@@ -201,24 +202,26 @@ def discs(
     radius: Float64,
     order: Rows,
     waiting: Float64,
+    names_px: Sequence[float],
     page: tuple[float, float],
 ) -> Layout:
     """Groups as discs of nodes, in columns from the left.
 
     order: [N] rank of the nodes, the lowest in the middle of its disc; radius [N] and waiting: in
-    shares of the largest node; page: width and height in pixels.
+    shares of the largest node; names_px: width of the name of each disc; page: width and height.
     """
     inside = [_ranked_disc(radius[rows] * 1.1, order[rows]) for rows in groups]
     if len(waiting):
         inside.append(_disc(waiting * 1.08))
     reach = np.array([around for _, _, around in inside]) + 0.3
-    scale, centres = _columns(reach, page)
+    scale, centres = _columns(reach, names_px, page)
     x, y = np.zeros(len(radius)), np.zeros(len(radius))
     for rows, disc, (cx, cy) in zip(groups, inside, centres, strict=False):
         x[rows], y[rows] = disc[0] * scale + cx, disc[1] * scale + cy
-    wx, wy = (inside[-1][axis] * scale + centres[-1][axis] for axis in (0, 1))
-    if not len(waiting):
-        wx, wy = np.empty(0), np.empty(0)
+    wx, wy = np.empty(0), np.empty(0)
+    if len(waiting):
+        wx = inside[-1][0] * scale + centres[-1][0]
+        wy = inside[-1][1] * scale + centres[-1][1]
     gx, gy = np.array(centres).T
     return Layout(
         *page,
@@ -235,15 +238,16 @@ def discs(
 
 
 def _columns(
-    reach: Float64, page: tuple[float, float]
+    reach: Float64, names_px: Sequence[float], page: tuple[float, float]
 ) -> tuple[float, list[tuple[float, float]]]:
     """The largest scale at which the discs and their names fit in columns; their centres."""
-    for scale in np.geomspace(page[1] / max(float(reach.max()), 1e-9) / 2, 1e-3, 400).tolist():
-        columns = _stack(2 * reach * scale + _LABEL_HEIGHT, page[1])
-        widths = [max(_LABEL_WIDTH, 2 * scale * max(reach[at] for at in c)) for c in columns]
-        if sum(widths) <= page[0] and (2 * reach * scale + _LABEL_HEIGHT <= page[1]).all():
-            return scale, _centres(columns, widths, reach * scale, page)
-    raise AssertionError("a page is wider than nothing")
+    for scale in np.geomspace(page[1] / float(reach.max()) / 2, 1e-3, 400).tolist():
+        heights = 2 * reach * scale + _LABEL_HEIGHT
+        columns = _stack(heights, page[1])
+        widths = [max(max(names_px[at], 2 * scale * reach[at]) for at in c) for c in columns]
+        if sum(widths) <= page[0] and heights.max() <= page[1]:
+            break
+    return scale, _centres(columns, widths, reach * scale, page)
 
 
 def _stack(heights: Float64, room: float) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +75,7 @@ def shape_of(node: Node) -> str:
     if not model or node.shape != node.size:
         return node.shape
     if node.gpu_devices:
-        return node.shape.replace(" GPUs", f" {model}").replace(" GPU", f" {model}")
+        return node.shape.replace(" GPU", f" {model} GPU")
     return f"{node.shape}, {model}"
 
 

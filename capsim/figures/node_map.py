@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from capsim.placement import Placement
 
 _MOST_GROUPS = 9
-_LEFT, _RIGHT, _TOP, _BOTTOM = 236, 150, 122, 62
+_LEFT, _RIGHT, _TOP, _BOTTOM = 264, 168, 122, 62
 _FULL = 90.0
 #: Cells at least this many pixels wide carry their number, and a name from the second on.
 _NUMBER_PX, _NAME_PX = 34.0, 96.0
@@ -52,12 +52,12 @@ def utilisation_map(plan: Placement, resource: str | None = None) -> go.Figure:
     figure = theme.blank(left=_LEFT, right=_RIGHT, bottom=_BOTTOM)
     figure.add_heatmap(**_heat(plan, cells))
     _name_blocks(figure, cells, resources.fullest(plan, resource))
-    theme.use_legend(figure, right=40 - _RIGHT)
+    theme.use_legend(figure, right=100 - _RIGHT)
     _frame(figure, cells)
     _write_in_cells(figure, plan, cells)
-    return theme.finish(
-        figure, map_title(plan, resource), _subtitle(resource), footnote, plan.assumptions
-    )
+    theme.finish(figure, map_title(plan, resource), _subtitle(resource), footnote, plan.assumptions)
+    figure.layout.meta = {**figure.layout.meta, "instead": _bands(plan, cells, resource)}
+    return figure
 
 
 def map_title(plan: Placement, resource: str | None = None) -> str:
@@ -127,6 +127,31 @@ def _page() -> tuple[float, float]:
     return theme.WIDTH - _LEFT - _RIGHT, float(theme.HEIGHT - _TOP - _BOTTOM)
 
 
+def _bands(plan: Placement, cells: NodeMap, resource: str | None) -> dict[str, object]:
+    """What decks draw instead of thousands of cells: nodes by band of use, in each group."""
+    use = np.nan_to_num(resources.fullest(plan, resource))
+    edges = [0.0, *(high for _, high, _ in theme.USE_BANDS[:-1]), theme.OVERFULL]
+    band = np.searchsorted(edges, use, side="left")
+    names = [
+        "empty",
+        *(theme.band_name(low, high) for low, high, _ in theme.USE_BANDS),
+        "over 100 %",
+    ]
+    colours = [theme.EMPTY, *(colour for _, _, colour in theme.USE_BANDS), theme.AT_RISK]
+    counts = np.array(
+        [np.bincount(band[group.rows], minlength=len(shown)) for group, _ in cells.blocks]
+    )
+    parts = [
+        {"name": name, "colour": colour, "values": counts[:, at].tolist()}
+        for at, (name, colour) in enumerate(shown)
+        if counts[:, at].any()
+    ]
+    rows = [f"{group.name}\n{words.count(len(group.rows), 'node')}" for group, _ in cells.blocks]
+    what = "the fullest resource" if resource is None else words.resource_mass(resource)
+    told = f"Nodes by requested share of {what}"
+    return {"rows": rows, "parts": parts, "axis": "Nodes", "subtitle": told}
+
+
 def _heat(plan: Placement, cells: NodeMap) -> dict[str, object]:
     lines = [*resources.hover_lines(plan), ""]
     scale, low, high = theme.use_scale()
@@ -153,7 +178,7 @@ def _name_blocks(figure: go.Figure, cells: NodeMap, use: Float64) -> None:
         mean = float(np.nanmean(filled)) if np.any(~np.isnan(filled)) else 0.0
         numbers = f"{words.count(len(group.rows), 'node')}, {words.percent(mean / 100)} full"
         for side, text, colour in (
-            ("left", words.safe(words.shorten(group.name, 30)), theme.INK),
+            ("left", words.safe(words.shorten(group.name, 34)), theme.INK),
             ("right", numbers, theme.SOFT),
         ):
             figure.add_annotation(

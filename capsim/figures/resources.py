@@ -51,9 +51,7 @@ def standing(plan: Placement | Topology) -> Standing:
         return _as_it_runs(plan)
     chosen = (f"{each.name} {each.value}" for each in plan.machines.assumptions)
     told = (f"placed by {plan.method}", "requests, not measured use", *chosen)
-    return Standing(
-        plan.topology, plan.offered, plan.used, plan.node_of, told, plan.assumptions
-    )
+    return Standing(plan.topology, plan.offered, plan.used, plan.node_of, told, plan.assumptions)
 
 
 def _as_it_runs(topology: Topology) -> Standing:
@@ -87,9 +85,9 @@ def fullest(plan: Plan, resource: str | None = None) -> Float64:
 def shown(plan: Plan) -> list[str]:
     """The resources worth a line: offered and requested; pod slots only where they get scarce."""
     topology = plan.topology
-    asked = topology.request[topology.unit_template].any(axis=0)
-    matter = (plan.offered > 0).any(axis=0) & asked
-    names = [name for name, yes in zip(topology.resources, matter, strict=True) if yes]
+    asked = topology.request[topology.unit_template].sum(axis=0, dtype=np.float64)
+    offered = plan.offered.sum(axis=0, dtype=np.float64)
+    names = [name for r, name in enumerate(topology.resources) if offered[r] and asked[r]]
     slots = use(plan, PODS)
     if np.nanmax(slots, initial=0.0) < _PODS_MATTER:
         return [name for name in names if name != PODS]

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from capsim.figures import bars, theme, words
 from capsim.figures.groups import Group, group_by_shape
-from capsim.scenario import GPU_MILLI, Assumption
+from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Assumption
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from capsim.placement.stranded import Stranded
 
 _MOST_SHAPES = 8
-_MOST_REASONS = 3
 _PARTS = (("used", theme.USED), ("free", theme.FREE), ("stranded", theme.STRANDED))
+_BEHIND = {CPU: "behind full CPUs", MEMORY: "behind full memory", PODS: "behind full pod slots"}
 _KEY = [("used", theme.USED), ("free and usable", theme.FREE), ("stranded", theme.STRANDED)]
 
 
 def stranded_capacity(stranded: Stranded) -> go.Figure:
-    """Used, usable and stranded share of every resource, with what the stranded part lies behind."""
+    """Used, usable and stranded share of every resource, and what the stranded part lies behind."""
     table = stranded.table
     if table.empty or not (table["offered"] > 0).any():
         return theme.nothing(
@@ -32,15 +32,22 @@ def stranded_capacity(stranded: Stranded) -> go.Figure:
     figure = bars.page(right=300)
     figure.update_layout(barmode="stack", margin_t=140)
     shares = _shares(table)
+    units = [str(unit) for unit in table["unit"]]
+    offered = [float(amount) for amount in table["offered"]]
     for name, colour in _PARTS:
-        hover = [_hover(row, name) for row in table.to_dict("records")]
+        hover = [
+            f"{name}: {words.number(each[name] * of)} {unit}"
+            for each, of, unit in zip(shares, offered, units, strict=True)
+        ]
         bars.add_bar(figure, [100 * each[name] for each in shares], name, colour, hover)
     for row, resource in enumerate(table["resource"]):
         told = words.percent(shares[row]["stranded"])
-        bars.write_beside(figure, 100, row, f"<b>{told} stranded</b>{_reasons(stranded, resource)}")
+        lines = int(bars.row_height(len(shares)) / 19) - 1
+        reasons = _reasons(stranded, resource, lines)
+        bars.write_beside(figure, 100, row, f"<b>{told} stranded</b>{reasons}")
     _write_used(figure, shares)
     named = [words.capital(words.resource_name(_long(name))) for name in table["resource"]]
-    sizes = [_amount(row, row["offered"]) for row in table.to_dict("records")]
+    sizes = [f"{words.number(of)} {u} offered" for of, u in zip(offered, units, strict=True)]
     bars.name_rows(figure, named, sizes)
     bars.key(figure, _KEY)
     figure.update_xaxes(range=[0, 100], title_text="Share of what all nodes offer (%)")
@@ -99,9 +106,9 @@ def stranded_by_shape(stranded: Stranded, resource: str | None = None) -> go.Fig
     )
     bars.key(figure, _KEY)
     figure.update_xaxes(
-        title_text=f"{words.capital(words.resource_mass(_long(chosen)))} ({unit})",
+        title_text=_axis_title(chosen, unit),
         tickformat=",",
-        rangemode="tozero",
+        range=[0, 1.02 * max(sum(each.values()) for each in amounts) / scale],
     )
     return theme.finish(
         figure, _shape_title(groups, amounts, chosen), _subtitle(chosen), _source(stranded),
@@ -109,9 +116,7 @@ def stranded_by_shape(stranded: Stranded, resource: str | None = None) -> go.Fig
     )  # fmt: skip
 
 
-def _shape_title(
-    groups: list[Group], amounts: list[dict[str, float]], resource: str
-) -> str:
+def _shape_title(groups: list[Group], amounts: list[dict[str, float]], resource: str) -> str:
     lost = [each["stranded"] for each in amounts]
     total, most = sum(lost), int(np.argmax(lost))
     mass = words.resource_mass(_long(resource))
@@ -120,11 +125,19 @@ def _shape_title(
     if len(groups) == 1:
         return f"{words.percent(total / sum(amounts[0].values()))} of {mass} stranded"
     where = words.safe(groups[most].name)
-    return f"{words.percent(lost[most] / total)} of the stranded {mass} sits in machines of {where}"
+    sits = "sit" if mass.endswith("s") else "sits"
+    share = words.percent(lost[most] / total)
+    return f"{share} of the stranded {mass} {sits} in machines of {where}"
 
 
 def _subtitle(resource: str) -> str:
-    return f"{words.capital(words.resource_mass(_long(resource)))} by machine shape"
+    mass = words.capital(words.resource_mass(_long(resource)))
+    return f"{mass} in the machines of each shape: what is used, usable and stranded"
+
+
+def _axis_title(resource: str, unit: str) -> str:
+    mass = words.capital(words.resource_mass(_long(resource)))
+    return mass if mass == unit else f"{mass} ({unit})"
 
 
 def _shares(table: pd.DataFrame) -> list[dict[str, float]]:
@@ -153,10 +166,10 @@ def _write_used(figure: go.Figure, shares: list[dict[str, float]]) -> None:
         )
 
 
-def _reasons(stranded: Stranded, resource: str) -> str:
-    """Below the share: each reason on a line."""
+def _reasons(stranded: Stranded, resource: str, most: int) -> str:
+    """Below the share: each reason on a line, the main ones first."""
     _, _, told = stranded.headline(resource).rstrip(".").partition(": ")
-    parts = [part for part in told.split(", ") if part][:_MOST_REASONS]
+    parts = [part for part in told.split(", ") if part][:most]
     return "".join(f"<br><span style='color:{theme.SOFT}'>{part}</span>" for part in parts)
 
 
@@ -181,9 +194,8 @@ def _behind(stranded: Stranded, column: int, cause: int) -> str:
         return "closed by rules"
     if cause == len(resources) + 1:
         return "fragments of boards" if resources[column] == GPU_MILLI else "remainders"
-    if resources[column] != GPU_MILLI and not stranded.offered[:, cause].all():
-        return f"for want of {words.resource_mass(resources[cause])}"
-    return f"behind full {words.resource_mass(resources[cause])}"
+    name = resources[cause]
+    return _BEHIND.get(name, f"for want of {words.resource_mass(name)}")
 
 
 def _default(stranded: Stranded) -> str | None:
@@ -208,16 +220,6 @@ def _unit(stranded: Stranded, resource: str) -> tuple[str, float]:
     row = stranded.table.set_index("resource").loc[resource]
     whole = float(stranded.offered[:, _column(stranded, resource)].sum())
     return str(row["unit"]), whole / float(row["offered"]) if row["offered"] else 1.0
-
-
-def _amount(row: dict[str, object], value: float) -> str:
-    return f"{words.number(value)} {row['unit']} offered"
-
-
-def _hover(row: dict[str, float], part: str) -> str:
-    lost = min(row["stranded"], row["free"])
-    value = {"used": row["offered"] - row["free"], "free": row["free"] - lost, "stranded": lost}
-    return f"{part}: {words.number(value[part])} {row['unit']}"
 
 
 def _source(stranded: Stranded) -> str:

@@ -26,7 +26,7 @@ INK, SOFT, FAINT, GRID = "#1B2733", "#5B6875", "#98A3AE", "#E6EAEE"
 PAPER, PANEL = "#FFFFFF", "#F4F6F8"
 
 USED, FREE, STRANDED, AT_RISK, WAITING = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"
-EMPTY = "#E3E9EE"
+WAITING_SOFT, EMPTY = "#EBD0DE", "#E3E9EE"
 MEANING = {
     "used": USED,
     "free": FREE,
@@ -136,9 +136,13 @@ def _shade(percent: float) -> str:
     """The colour of a use, between the stops of the scale."""
     stops = [(at, colour) for at, colour in _STOPS if at <= 100]
     low, high = next(pair for pair in pairwise(stops) if percent <= pair[1][0])
-    share = (percent - low[0]) / (high[0] - low[0])
+    return mix(low[1], high[1], (percent - low[0]) / (high[0] - low[0]))
+
+
+def mix(first: str, second: str, share: float) -> str:
+    """A colour between two of the form #RRGGBB; share 0 is the first, 1 the second."""
     mixed = (
-        round(int(low[1][i : i + 2], 16) * (1 - share) + int(high[1][i : i + 2], 16) * share)
+        round(int(first[i : i + 2], 16) * (1 - share) + int(second[i : i + 2], 16) * share)
         for i in (1, 3, 5)
     )
     return "#" + "".join(f"{value:02X}" for value in mixed)
@@ -229,10 +233,11 @@ def finish(
     Parameters: title, the takeaway as a sentence; subtitle, what is shown; source and assumptions,
     what it rests on. Names from files must be `words.safe` already.
     """
-    heading = words.wrap(title, TITLE_WIDTH)
+    heading, foot = words.wrap(title, TITLE_WIDTH), words.wrap(source, FOOTNOTE_WIDTH)
     lines = heading.count("<br>") + 1
     figure.update_layout(
         title=_title(heading, words.wrap(subtitle, SUBTITLE_WIDTH)),
+        margin_b=figure.layout.margin.b + 14 * foot.count("<br>"),
         margin_t=max(figure.layout.margin.t, _TOP.get(lines, _TOP[3])),
         meta={
             "title": title,
@@ -241,7 +246,7 @@ def finish(
             "assumptions": [str(each) for each in assumptions],
         },
     )
-    figure.add_annotation(_footnote(source, figure.layout.margin))
+    figure.add_annotation(_footnote(foot, figure.layout.margin))
     return figure
 
 
@@ -269,7 +274,7 @@ def _footnote(text: str, margin: go.layout.Margin) -> dict[str, Any]:
     """At the foot of the page, whatever the margins of the plot are."""
     return {
         "name": "footnote",
-        "text": words.wrap(text, FOOTNOTE_WIDTH),
+        "text": text,
         "xref": "paper",
         "yref": "paper",
         "x": 0,

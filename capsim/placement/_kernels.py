@@ -75,7 +75,7 @@ def pack_in_order(
     cost = np.full(2 * leaves, np.inf)
     boards = np.full((leaves, max(1, boards_of.max())), -1, np.int64)
     shape = np.empty(leaves, np.int32)
-    stack = np.empty((128, 3), np.int64)
+    stack = np.empty(128, np.int64)
     opened = np.zeros(len(share), np.int64)
     first_bin = np.zeros(len(need), np.int64)
     bins = 0
@@ -118,32 +118,40 @@ def _cheapest(c, first, free, cost, boards, need, devices, stack):
     """The bin from `first` on that takes class c at the least cost, the lowest on ties; or -1."""
     best = -1
     best_cost = np.inf
-    stack[0] = (1, 0, len(cost) // 2)
+    leaves = len(cost) // 2
+    stack[0] = 1
     depth = 1
     while depth > 0:
         depth -= 1
-        vertex, low, width = stack[depth]
-        if low + width <= first or cost[vertex] > best_cost:
+        vertex = stack[depth]
+        if cost[vertex] > best_cost or not _has_room(c, vertex, free, need):
             continue
-        if cost[vertex] == best_cost and low > best:
-            continue
-        if not _has_room(c, vertex, free, need):
-            continue
-        if width == 1:
-            if devices[c] == 0 or boards_fit(low, devices[c], need[c, -1], boards):
-                best = low
+        if vertex >= leaves:
+            b = vertex - leaves
+            if b < first or (cost[vertex] == best_cost and b > best):
+                continue
+            if devices[c] == 0 or boards_fit(b, devices[c], need[c, -1], boards):
+                best = b
                 best_cost = cost[vertex]
             continue
-        half = width // 2
-        left_last = cost[2 * vertex] <= cost[2 * vertex + 1]
-        if left_last:
-            stack[depth] = (2 * vertex + 1, low + half, half)
-            stack[depth + 1] = (2 * vertex, low, half)
-        else:
-            stack[depth] = (2 * vertex, low, half)
-            stack[depth + 1] = (2 * vertex + 1, low + half, half)
+        low, width = _span(vertex, leaves)
+        if low + width <= first or (cost[vertex] == best_cost and low > best):
+            continue
+        right_first = cost[2 * vertex + 1] < cost[2 * vertex]
+        stack[depth] = 2 * vertex + 1 - right_first
+        stack[depth + 1] = 2 * vertex + right_first
         depth += 2
     return best
+
+
+@njit(cache=True, inline="always")
+def _span(vertex, leaves):
+    """The first leaf below a vertex of the tree, and how many there are."""
+    width = 1
+    while vertex < leaves:
+        vertex *= 2
+        width *= 2
+    return vertex - leaves, width
 
 
 @njit(cache=True)
@@ -255,63 +263,92 @@ def pack_by_dot_product(count, need, devices, capacity, boards_of, holds, share,
     Returns: int32[B], the shape of each bin.
     Source: Panigrahy, Talwar, Uyeda and Wieder 2011, Heuristics for Vector Bin Packing.
     """
-    classes = len(count)
-    last = need.shape[1] - 1
     left = count.copy()
-    at = np.zeros(classes, np.int64)
+    at = np.zeros(len(count), np.int64)
     at[1:] = np.cumsum(count)[:-1]
-    free = np.empty((1, last + 1), np.int64)
+    width = max(16, int(np.sqrt(len(count))))
+    least, most, in_block = _blocks(width, count, need)
+    free = np.empty((1, need.shape[1]), np.int64)
     boards = np.full((1, max(1, boards_of.max())), -1, np.int64)
-    candidates = np.empty(classes, np.int64)
     opened = np.zeros(len(share), np.int64)
-    wanted = np.zeros(len(share), np.bool_)
+    held = np.zeros(len(share), np.int64)
+    for s in range(len(share)):
+        held[s] = (count * holds[:, s]).sum()
     shape = np.empty(64, np.int32)
     bins = 0
-    remaining = count.sum()
-    while remaining > 0:
-        wanted[:] = False
-        for c in range(classes):
-            if left[c] > 0:
-                wanted |= holds[c]
-        s = _next_shape(wanted, share, opened)
+    while held.max() > 0:
+        s = _next_shape(held > 0, share, opened)
         opened[s] += 1
         _open(0, s, 0, free, boards, capacity, boards_of)
         if bins == len(shape):
             shape = _longer(shape)
         shape[bins] = s
-        considered = 0
-        for c in range(classes):
-            if left[c] > 0 and holds[c, s]:
-                candidates[considered] = c
-                considered += 1
         while True:
-            best = -1
-            best_value = -1.0
-            kept = 0
-            for j in range(considered):
-                c = candidates[j]
-                if left[c] == 0 or not _has_room(c, 0, free, need):
-                    continue
-                if devices[c] > 0 and not boards_fit(0, devices[c], need[c, last], boards):
-                    continue
-                candidates[kept] = c
-                kept += 1
-                value = 0.0
-                for r in range(last + 1):
-                    value += weight[r] * need[c, r] * free[0, r]
-                if value > best_value:
-                    best = c
-                    best_value = value
-            considered = kept
-            if best < 0:
+            c = _most_aligned(
+                width, left, need, devices, least, most, in_block, weight, free, boards
+            )
+            if c < 0:
                 break
-            _fill(best, 1, 0, 0, free, boards, need, devices)
-            out_bin[at[best]] = bins
-            at[best] += 1
-            left[best] -= 1
-            remaining -= 1
+            _fill(c, 1, 0, 0, free, boards, need, devices)
+            out_bin[at[c]] = bins
+            at[c] += 1
+            left[c] -= 1
+            in_block[c // width] -= 1
+            for k in range(len(share)):
+                held[k] -= holds[c, k]
         bins += 1
     return shape[:bins].copy()
+
+
+@njit(cache=True)
+def _blocks(width, count, need):
+    """The least and the most that classes need in each block of `width`, and its units."""
+    blocks = (len(count) + width - 1) // width
+    least = np.full((blocks, need.shape[1]), UNLIMITED, np.int64)
+    most = np.zeros((blocks, need.shape[1]), np.int64)
+    in_block = np.zeros(blocks, np.int64)
+    for c in range(len(count)):
+        k = c // width
+        in_block[k] += count[c]
+        if count[c] > 0:
+            for r in range(need.shape[1]):
+                least[k, r] = min(least[k, r], need[c, r])
+                most[k, r] = max(most[k, r], need[c, r])
+    return least, most, in_block
+
+
+@njit(cache=True)
+def _most_aligned(width, left, need, devices, least, most, in_block, weight, free, boards):
+    """The class with the largest dot product with what is free in bin 0, or -1 if none fits.
+
+    A block is skipped where its smallest need has no room or its largest is not better.
+    """
+    last = need.shape[1] - 1
+    best = -1
+    best_value = -1.0
+    for k in range(len(in_block)):
+        if in_block[k] == 0 or not _has_room(k, 0, free, least):
+            continue
+        if _along(k, most, weight, free) <= best_value:
+            continue
+        for c in range(k * width, min((k + 1) * width, len(left))):
+            if left[c] == 0 or not _has_room(c, 0, free, need):
+                continue
+            if devices[c] > 0 and not boards_fit(0, devices[c], need[c, last], boards):
+                continue
+            value = _along(c, need, weight, free)
+            if value > best_value:
+                best = c
+                best_value = value
+    return best
+
+
+@njit(cache=True, inline="always")
+def _along(c, need, weight, free):
+    value = 0.0
+    for r in range(len(weight)):
+        value += weight[r] * need[c, r] * free[0, r]
+    return value
 
 
 @njit(cache=True, inline="always")

@@ -63,7 +63,7 @@ def lower_bound(
         found.append(("volume", name, volume_bound(need[:, r], count, int(capacity[r]))))
         found.append(("L2", name, martello_toth_bound(need[:, r], count, int(capacity[r]))))
     if machine_boards:
-        found.append(("L2 on boards", "gpu boards", boards_bound(boards, count, machine_boards)))
+        found.append(("L2", "single GPU boards", boards_bound(boards, count, machine_boards)))
     found.append(("conflicts", "", conflict_bound(need, boards, count, capacity, machine_boards)))
     asked = [row for row in found if row[2] > 0]
     table = pd.DataFrame(asked, columns=["bound", "resource", "machines"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.kubernetes import node_ports, node_resources_fit, static
-from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Assumption, Template
+from capsim.scenario import CPU, GPU_MILLI, MEMORY, Assumption, SchedulerProfile, Template
 from capsim.scenario.requests import filter_requests
 from capsim.topology import Int64, Topology
 
@@ -57,21 +57,51 @@ def shapes_of(plan: Placement, shapes: Mapping[str, Template] | None, most: int 
 
     Static rules and host ports of units that run are taken into account.
     """
-    topology = plan.topology
+    topology, profile = plan.topology, plan.engine.profile
     if shapes is None:
-        compiled = _frequent(topology, most)
+        compiled = _frequent(topology, profile, most)
     else:
-        compiled = _compile(topology, tuple(shapes), tuple(shapes.values()))
+        compiled = _compile(topology, profile, tuple(shapes), tuple(shapes.values()))
     return _with_ports(plan, compiled)
 
 
-@lru_cache(maxsize=16)
-def _frequent(topology: Topology, most: int | None) -> Shapes:
+class SameMachinesAndTemplates:
+    """A topology as the key of a cache: equal while machines, templates and profile are the same.
+
+    A slider that only adds units makes a new topology; what is known of the rest stays.
+    """
+
+    def __init__(self, topology: Topology, profile: SchedulerProfile | None = None) -> None:
+        self.topology = topology
+        self.profile = profile or topology.scenario.profile
+        # The key keeps both objects alive, so that their identities stay theirs.
+        self._identity = (
+            id(topology.scenario.nodes),
+            id(topology.request),
+            self.profile.model_dump_json(),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are about the same objects and rules."""
+        return isinstance(other, SameMachinesAndTemplates) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        """From the identity of the objects."""
+        return hash(self._identity)
+
+
+def _frequent(topology: Topology, profile: SchedulerProfile, most: int | None) -> Shapes:
     counts = units_of(topology)
     rows = [row for row in np.argsort(-counts, kind="stable").tolist() if counts[row]][:most]
+    return _of_rows(SameMachinesAndTemplates(topology, profile), tuple(rows))
+
+
+@lru_cache(maxsize=16)
+def _of_rows(same: SameMachinesAndTemplates, rows: tuple[int, ...]) -> Shapes:
+    topology = same.topology
     templates = topology.templates
     names = tuple(topology.template_keys[row] for row in rows)
-    return _compile(topology, names, tuple(templates[row] for row in rows))
+    return _compile(topology, same.profile, names, tuple(templates[row] for row in rows))
 
 
 def units_of(topology: Topology) -> Int64:
@@ -80,7 +110,12 @@ def units_of(topology: Topology) -> Int64:
     return counts.astype(np.int64)
 
 
-def _compile(topology: Topology, names: tuple[str, ...], templates: Sequence[Template]) -> Shapes:
+def _compile(
+    topology: Topology,
+    profile: SchedulerProfile,
+    names: tuple[str, ...],
+    templates: Sequence[Template],
+) -> Shapes:
     asked = [filter_requests(template) for template in templates]
     columns = topology.resources
     request = np.array([[row.get(name, 0) for name in columns] for row in asked], np.int64)
@@ -92,12 +127,12 @@ def _compile(topology: Topology, names: tuple[str, ...], templates: Sequence[Tem
         next((name for name, amount in row.items() if amount and name not in columns), None)
         for row in asked
     )
-    allowed = static.allowed(topology, templates)
+    allowed = static.allowed(topology, templates, profile)
     allowed &= np.array([name is None for name in absent], bool)[:, None]
     return Shapes(
         names=names,
         templates=tuple(templates),
-        request=node_resources_fit.checked(request, columns, topology.scenario.profile),
+        request=node_resources_fit.checked(request, columns, profile),
         devices=devices,
         milli=milli,
         limit=np.where(allowed, _kernels.UNLIMITED, 0).astype(np.int64),
@@ -419,16 +454,3 @@ def _assumptions(plan: Placement, shapes: Shapes) -> tuple[Assumption, ...]:
         ),
     )
     return (*plan.machines.assumptions, _ALONE, *(stated if without else ()))
-
-
-__all__ = [
-    "NOTHING",
-    "PODS",
-    "RULES",
-    "Headroom",
-    "Shapes",
-    "Together",
-    "headroom",
-    "headroom_curve",
-    "headroom_together",
-]

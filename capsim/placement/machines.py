@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from fractions import Fraction
 
 from capsim.errors import ModelError
 from capsim.scenario import CPU, MEMORY, Assumption
@@ -61,8 +60,14 @@ def machines(
             raise ModelError(f"overcommit of {name} is {factor}, expected more than 0, up to 1000.")
     offered = topology.allocatable.copy()
     for resource, factor in ((CPU, overcommit_cpu), (MEMORY, overcommit_memory)):
-        scale = factor * (1 - headroom)
+        scale = _exact(factor) * (1 - _exact(headroom))
         if scale != 1:
             column = topology.column(resource)
-            offered[:, column] = np.floor(offered[:, column] * scale).astype(np.int64)
+            amounts = offered[:, column].tolist()
+            offered[:, column] = [scale.numerator * each // scale.denominator for each in amounts]
     return Machines(offered, headroom, overcommit_cpu, overcommit_memory)
+
+
+def _exact(share: float) -> Fraction:
+    """The decimal that a float stands for: 90 % off 1,000 leaves 100, not 99.99..."""
+    return Fraction(share).limit_denominator(10**6)

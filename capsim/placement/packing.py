@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.bounds import BOARD, Bound, lower_bound
+from capsim.placement.headroom import plain_name
 from capsim.placement.machines import machines
+from capsim.placement.sizes import sizes
 from capsim.placement.tables import shown_unit
 from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, Scenario, print_resource
-from capsim.scenario.requests import SCORING_DEFAULTS, filter_requests, sizing_requests
+from capsim.scenario.requests import SCORING_DEFAULTS
 from capsim.topology import Int32, Int64, Topology, compile_scenario
 
 Float64 = NDArray[np.float64]
@@ -104,7 +106,10 @@ class Packing:
 
     @property
     def gap(self) -> float:
-        """Machines above the lower bound, as a share of it; the optimum lies in between."""
+        """Machines above the lower bound, as a share of it; the optimum lies in between.
+
+        For a mix it holds what the stated shares cost too: the bound chooses shapes freely.
+        """
         return self.count / self.lower_bound - 1 if self.lower_bound else 0.0
 
     @cached_property
@@ -258,43 +263,6 @@ def compare_packers(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Sizes:
-    """Templates as C classes of equal size, in an order that the input does not change."""
-
-    class_of: Int64
-    """[T]"""
-    need: Int64
-    """[C, R] with the stated default for units that request nothing."""
-    boards: Int64
-    """[C, 2] boards, thousandths of each."""
-    assumed: NDArray[np.bool_]
-    """[T] whether the default stands in for a request."""
-
-    @property
-    def need_of_template(self) -> Int64:
-        """What a unit of each template needs, [T, R]."""
-        return self.need[self.class_of]
-
-
-@lru_cache(maxsize=8)
-def sizes(topology: Topology) -> Sizes:
-    """What units of each template count when machines are sized; kept for the next slider move."""
-    rows = [sizing_requests(template) for template in topology.templates]
-    plain = [filter_requests(template) for template in topology.templates]
-    names = topology.resources
-    need = np.array([[row.get(name, 0) for name in names] for row in rows], np.int64)
-    key = np.hstack([need.reshape(len(rows), len(names)), topology.gpu_share])
-    classes, class_of = np.unique(key, axis=0, return_inverse=True)
-    assumed = [any(not row.get(name) for name in SCORING_DEFAULTS) for row in plain]
-    return Sizes(
-        class_of=class_of.reshape(-1).astype(np.int64),
-        need=np.ascontiguousarray(classes[:, :-2]),
-        boards=np.ascontiguousarray(classes[:, -2:]),
-        assumed=np.array(assumed, bool),
-    )
-
-
 class _Task:
     """Units as classes, machines as arrays: what the kernels take."""
 
@@ -414,7 +382,7 @@ class _Task:
             self.count[rows],
             self.capacity.max(axis=0)[columns],
             int(self.machine_boards.max()),
-            [self.topology.resources[r] for r in columns],
+            [plain_name(self.topology.resources[r]) for r in columns],
         )
 
     def refused_templates(self) -> Int64:
@@ -466,13 +434,14 @@ def _refusal(packing: Packing, template: int) -> str:
     short = need > packing.capacity
     best = int(short.sum(axis=1).argmin())
     name = shape_names(packing.shapes)[best]
-    for r in np.flatnonzero(short[best]).tolist():
-        resource = topology.resources[r]
-        asked = print_resource(resource, int(need[r]))
-        offered = print_resource(resource, int(packing.capacity[best, r]))
-        return f"needs {asked} of {resource}, {name} offers {offered}"
-    devices = int(topology.gpu_share[template, 0])
-    return f"needs {devices} GPU boards, {name} has {packing.shapes[best].gpu_devices}"
+    devices, boards = int(topology.gpu_share[template, 0]), packing.shapes[best].gpu_devices
+    if devices > boards:
+        return f"needs {devices} GPU boards, {name} has {boards}"
+    r = int(short[best].argmax())
+    resource = topology.resources[r]
+    asked = print_resource(resource, int(need[r]))
+    offered = print_resource(resource, int(packing.capacity[best, r]))
+    return f"needs {asked} of {resource}, {name} offers {offered}"
 
 
 def _assumptions(topology: Topology, task: _Task, algorithm: str) -> list[Assumption]:

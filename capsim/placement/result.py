@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -19,6 +18,9 @@ from capsim.placement.kubernetes.scheduling import History
 from capsim.placement.machines import Machines
 from capsim.scenario import Assumption, Scenario
 from capsim.topology import Int32, Int64, Topology
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, eq=False)

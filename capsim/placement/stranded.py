@@ -41,7 +41,6 @@ _UNITS = {
 }
 _NOUNS = {CPU: "CPU cores", MEMORY: "memory", GPU_MILLI: "GPUs", EPHEMERAL_STORAGE: "local storage"}
 _BEHIND = {CPU: "behind full CPUs", MEMORY: "behind full memory", PODS: "behind full pod slots"}
-_LEAST_SHOWN = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,18 +200,15 @@ class Stranded:
             return "Nothing is stranded: no shape requests anything."
         r = self._column(resource)
         offered = float(self.offered[:, r].sum())
-        amounts = self.by_node_and_cause[:, r].sum(axis=0) / max(offered, 1.0)
-        order = np.argsort(-amounts, kind="stable").tolist()
-        parts = [
-            f"{_percent(amounts[q])} {self._words(r, q)}"
-            for q in order
-            if amounts[q] >= _LEAST_SHOWN
-        ]
+        shares = self.by_node_and_cause[:, r].sum(axis=0) / max(offered, 1.0)
+        total, parts = _rounded(shares)
+        order = np.argsort(-shares, kind="stable").tolist()
+        told = [f"{parts[q]} {self._words(r, q)}" for q in order if q in parts]
         name = self.topology.resources[r]
         noun = _NOUNS.get(name, name)
         verb = "is" if noun in ("memory", "local storage") else "are"
-        told = f"{_percent(amounts.sum())} of {noun} {verb} stranded"
-        return f"{told}: {', '.join(parts)}." if parts else f"{told}."
+        start = f"{total} of {noun} {verb} stranded"
+        return f"{start}: {', '.join(told)}." if told else f"{start}."
 
     def _column(self, resource: str | None) -> int:
         names = {self._name(r): r for r in self._columns}
@@ -319,8 +315,24 @@ def _share(amount: float, of: float) -> float:
     return float(amount) / float(of) if of else 0.0
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _rounded(shares: Float64) -> tuple[str, dict[int, str]]:
+    """A total and its parts as percentages that add up; tenths where the total is below 10 %.
+
+    What is left after rounding down goes to the parts with the largest remainders; parts that
+    come to nothing are left out.
+    """
+    digits = 0 if shares.sum() >= 0.1 else 1
+    exact = shares * 100 * 10**digits
+    total = int(np.floor(exact.sum() + 0.5))
+    whole = np.floor(exact + 1e-9).astype(int)
+    largest = np.argsort(whole - exact, kind="stable")
+    whole[largest[: max(0, total - int(whole.sum()))]] += 1
+    parts = {q: _percent(n, digits) for q, n in enumerate(whole.tolist()) if n}
+    return _percent(total, digits), parts
+
+
+def _percent(whole: int, digits: int) -> str:
+    return f"{whole / 10**digits:.{digits}f} %" if whole else "0 %"
 
 
 _MEAN = Assumption(

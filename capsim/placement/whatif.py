@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from capsim.errors import ModelError
-from capsim.scenario import Node, Unit
+from capsim.scenario import HOSTNAME_LABEL, Node, Unit
 from capsim.topology import Topology, compile_scenario
 
 _MOST_ADDED = 100_000
@@ -29,7 +29,8 @@ def grow(topology: Topology, share: float) -> Topology:
         return topology
     units = topology.scenario.units
     copies = [units[row] for row in rows.tolist()]
-    added = tuple(_copy(unit, number) for number, unit in enumerate(copies, start=1))
+    grown = sum("+" in unit.name for unit in units)
+    added = tuple(_copy(unit, number) for number, unit in enumerate(copies, start=grown + 1))
     scenario = topology.scenario.model_copy(update={"units": (*units, *added)})
     waiting = np.full(len(rows), -1, np.int32)
     return dataclasses.replace(
@@ -60,8 +61,20 @@ def _spread_copies(topology: Topology, share: float) -> np.ndarray[tuple[int], n
 
 def _copy(unit: Unit, number: int) -> Unit:
     return unit.model_copy(
-        update={"name": f"{unit.name}+{number}", "node": None, "started_s": None}
+        update={
+            "name": f"{unit.name}+{number}",
+            "node": None,
+            "started_s": None,
+            "terminating": False,
+        }
     )
+
+
+def _like(machine: Node, number: int) -> Node:
+    """A machine of the same kind under a name, and a host name label, of its own."""
+    name = f"{machine.name}+{number}"
+    labels = machine.labels | ({HOSTNAME_LABEL: name} if HOSTNAME_LABEL in machine.labels else {})
+    return machine.model_copy(update={"name": name, "labels": labels})
 
 
 def add_machines(topology: Topology, machine: Node, count: int) -> Topology:
@@ -76,10 +89,8 @@ def add_machines(topology: Topology, machine: Node, count: int) -> Topology:
         raise ModelError(f"{count} machines to add, expected 0 to {_MOST_ADDED:,}.")
     if count == 0:
         return topology
-    added = tuple(
-        machine.model_copy(update={"name": f"{machine.name}+{number}"})
-        for number in range(1, count + 1)
-    )
+    there = sum(node.name.startswith(f"{machine.name}+") for node in topology.scenario.nodes)
+    added = tuple(_like(machine, number) for number in range(there + 1, there + count + 1))
     nodes = (*topology.scenario.nodes, *added)
     scenario = topology.scenario.model_copy(update={"nodes": nodes})
     offer = compile_scenario(

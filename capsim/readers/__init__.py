@@ -140,7 +140,7 @@ def _contents(found: Iterable[Source], estate: Estate) -> list[Content]:
             expected = "JSON, YAML or CSV with some content"
             problems = [Problem(_shown(source.name), "no object in it", expected)]
         estate.problems += problems
-        contents += parsed
+        contents += [content for content in parsed if not _strange(content)]
     if strange:
         files = counted(len(strange), "file")
         estate.remark(f"Left out {files} that hold nothing capsim plans with ({named(strange)}).")

@@ -58,7 +58,18 @@ def _json(text: str, file: str) -> list[Any]:
             raise InputError(Problem(file, "a number of thousands of digits", "JSON")) from None
         found.append(document)
         position = _next_document(text, position)
+    if _SURROGATE.search(text):
+        _check_characters(found, file)
     return found
+
+
+def _check_characters(documents: list[Any], file: str) -> None:
+    """Half of a surrogate pair is no character; nothing could write it down again."""
+    try:
+        json.dumps(documents, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        found = "half a character (an unpaired surrogate such as \\ud800)"
+        raise InputError(Problem(file, found, "whole characters")) from None
 
 
 def _next_document(text: str, position: int) -> int:
@@ -66,6 +77,7 @@ def _next_document(text: str, position: int) -> int:
     return separators.end() if separators else position
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SEPARATORS = re.compile(r"(?:\s|^---(?=\s|$))*", re.MULTILINE)
 
 

@@ -40,8 +40,10 @@ def table(text: str, file: str) -> Content:
     Raises: InputError listing each row that has more cells than the header has columns.
     """
     rows = _split(text, file)
-    _, header = next(rows)
-    names = tuple(name.strip() for name in header)
+    _, header = next(rows, (0, []))
+    names = tuple(header)
+    if not names:
+        raise InputError(Problem(file, "no names of columns", "a first line with them"))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(Problem(file, f"the column {twice!r} twice", "each column once"))
@@ -50,7 +52,7 @@ def table(text: str, file: str) -> Content:
         if len(cells) > len(names):
             found = f"{len(cells)} cells"
             problems.append(Problem(file, found, f"at most {len(names)}", f"line {line}"))
-        read.append((line, {name: cell.strip() for name, cell in zip(names, cells, strict=False)}))
+        read.append((line, dict(zip(names, cells, strict=False))))
     if problems:
         raise InputError(problems)
     return Content(file, header=names, rows=tuple(read))
@@ -60,8 +62,11 @@ def _split(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_MAX_CELL)
     reader = csv.reader(io.StringIO(text), delimiter=_delimiter(_first_line(text)) or ",")
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+        for raw in reader:
+            cells = [cell.strip() for cell in raw]
+            while cells and not cells[-1]:  # spreadsheets end lines with empty cells
+                cells.pop()
+            if cells and not cells[0].startswith("#"):
                 yield reader.line_num, cells
     except csv.Error as error:
         found = f"a broken table ({error})"

@@ -23,7 +23,7 @@ from capsim.scenario.objects import (
     Workload,
 )
 from capsim.scenario.profile import SchedulerProfile
-from capsim.scenario.spec import Assumption, Spec
+from capsim.scenario.spec import Assumption, Spec, field_names
 from capsim.scenario.unit import Template, Unit
 from capsim.scenario.wording import found_and_expected, misfits
 
@@ -160,7 +160,7 @@ def problems_of(
             found += [Problem(file, what, want, own) for own, what, want in detail["ctx"]["all"]]
         else:
             place = _place(detail["loc"], content, object)
-            found.append(Problem(file, *found_and_expected(detail), *place))
+            found.append(Problem(file, *found_and_expected(detail, field_names()), *place))
     return found
 
 

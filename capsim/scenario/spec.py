@@ -43,6 +43,12 @@ class Spec(BaseModel):
     )
 
 
+def field_names(model: type[Spec] = Spec) -> set[str]:
+    """The names of all fields of all specs, as YAML has them."""
+    own = {field.alias or name for name, field in model.model_fields.items()}
+    return own.union(*(field_names(child) for child in model.__subclasses__()))
+
+
 def read_resources(quantities: Any) -> dict[str, int]:
     """Quantities by resource name to integers: cpu in milli-cores, all else in whole units.
 

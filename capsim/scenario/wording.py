@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -50,14 +50,15 @@ def misfits(found: Sequence[tuple[str, str, str]]) -> PydanticCustomError:
     return PydanticCustomError("misfits", "{first}", {"first": first, "all": tuple(found)})
 
 
-def found_and_expected(detail: Mapping[str, Any]) -> tuple[str, str]:
-    """One entry of `ValidationError.errors()` in words."""
+def found_and_expected(detail: Mapping[str, Any], fields: Collection[str] = ()) -> tuple[str, str]:
+    """One entry of `ValidationError.errors()` in words; `fields` are names to suggest for typos."""
     kind, context = detail["type"], detail.get("ctx", {})
     found = "nothing" if kind == "missing" else clip(detail["input"])
     if kind == "misfit":
         return context["found"], context["expected"]
     if kind == "extra_forbidden":
-        return f"the unknown field {str(detail['loc'][-1])!r}", "only fields of the schema"
+        name = str(detail["loc"][-1])
+        return f"the unknown field {name!r}", f"a field of the schema{nearest(name, fields)}"
     if kind == "literal_error":
         return found, _one_of(detail["input"], context["expected"])
     if kind in _BOUNDS:

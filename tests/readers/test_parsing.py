@@ -90,7 +90,7 @@ def test_a_yaml_error_is_named_with_its_line() -> None:
     [
         "metadata:\n  name: {{ .Values.name }}\n",
         "{{- if .Values.on }}\nkind: Pod\n{{- end }}\n",
-        "{{ include \"x\" . }}\n",
+        '{{ include "x" . }}\n',
     ],
 )
 def test_a_helm_template_is_told_how_to_render(text: str) -> None:
@@ -113,3 +113,8 @@ def test_large_json_parses_at_nearly_the_speed_of_the_parser() -> None:
     start = time.perf_counter()
     documents(text, "in")
     assert time.perf_counter() - start < 10 * plain + 0.2
+
+
+def test_half_a_surrogate_pair_is_refused_and_a_whole_one_read() -> None:
+    assert documents('{"a": "\\ud83d\\ude00"}', "in") == [{"a": "\U0001f600"}]
+    assert "found half a character" in refusal('{"a": "\\ud83d"}')

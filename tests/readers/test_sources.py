@@ -128,7 +128,9 @@ def test_a_file_beyond_the_bound_is_refused(
     monkeypatch.setattr(sources, "MAX_FILE_BYTES", 2**20)
     path = tmp_path / "big"
     path.write_bytes(b"x" * (2**20 + 1))
-    assert refusal(path, tmp_path) == "big: found more than 1 MiB, expected a smaller file, or parts."
+    assert (
+        refusal(path, tmp_path) == "big: found more than 1 MiB, expected a smaller file, or parts."
+    )
 
 
 def test_a_gzip_bomb_is_refused_without_unpacking_it_all(

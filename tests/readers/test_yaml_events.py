@@ -84,7 +84,9 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: Any) -> None:
 
 
 def test_keys_are_texts_as_in_json() -> None:
-    assert load("1: a\ntrue: b\nnull: c\non: d") == [{"1": "a", "true": "b", "null": "c", "on": "d"}]
+    assert load("1: a\ntrue: b\nnull: c\non: d") == [
+        {"1": "a", "true": "b", "null": "c", "on": "d"}
+    ]
 
 
 def test_several_documents_are_read_in_order() -> None:

@@ -53,11 +53,15 @@ class Cycle:
         self.is_full = is_full
         self.decision: Json = {"pod": pod.key, "feasible": 0, "node": None}
         self.failures: dict[str, Failure] = {}
-        plugins = {name: self._plugin(name) for name in profile.filters}
-        self.filters = {name: p for name, p in plugins.items() if not p.skips_filter()}
-
-    def _plugin(self, name: str) -> Plugin:
-        return PLUGINS[name](self.pod, self.cluster, self.profile.args[name])
+        self.plugins = {
+            name: PLUGINS[name](pod, cluster, profile.args[name])
+            for name in dict.fromkeys([*profile.filters, *profile.scores])
+        }
+        self.filters = {
+            name: self.plugins[name]
+            for name in profile.filters
+            if not self.plugins[name].skips_filter()
+        }
 
     def run(self, *, may_preempt: bool) -> Json:
         allowed = self._allowed_names()
@@ -129,7 +133,7 @@ class Cycle:
         """Plugin -> node -> normalised score times weight, of the plugins that do not skip."""
         result = {}
         for name, weight in self.profile.scores.items():
-            plugin = self._plugin(name)
+            plugin = self.plugins[name]
             if not plugin.skips_score(feasible):
                 scores = plugin.normalise({node.name: plugin.score(node) for node in feasible})
                 result[name] = {node: weight * score for node, score in scores.items()}

@@ -70,7 +70,7 @@ class Scheduler:
     # Decisions ------------------------------------------------------------------------------
 
     def schedule(self, raw: Json) -> Json:
-        """Decide, evict the victims and try again if need be, and bind."""
+        """Decide, evict the victims (by name) and try again if need be, and bind."""
         decision = attempt = self.decide(raw)
         preempted = decision.get("preemption") or {}
         if preempted.get("node"):

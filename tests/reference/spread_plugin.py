@@ -1,7 +1,6 @@
 """PodTopologySpread: hard constraints filter, soft ones score."""
 
 import math
-from functools import cached_property
 from typing import Any
 
 from .node_plugins import is_repelled_by, is_wanted_by
@@ -102,6 +101,8 @@ class PodTopologySpread(Plugin):
         self.hard = [c for c in self.constraints if c.hard]
         self.soft = [c for c in self.constraints if not c.hard]
         self.hard_keys = {c.key for c in self.hard}
+        self.hard_counts = [self._hard_counts(constraint) for constraint in self.hard]
+        self.minima = self._minima()
 
     def _counts_in(self, node: Node, constraint: Constraint) -> bool:
         """The inclusion policies."""
@@ -117,9 +118,8 @@ class PodTopologySpread(Plugin):
         return not self.hard
 
     def filter(self, node: Node) -> Failure | None:
-        for constraint, counts, minimum in zip(
-            self.hard, self.hard_counts, self.minima, strict=True
-        ):
+        states = zip(self.hard, self.hard_counts, self.minima, strict=True)
+        for constraint, counts, minimum in states:
             if constraint.key not in node.labels:
                 reason = "node(s) didn't match pod topology spread constraints"
                 return Failure([f"{reason} (missing required label)"], UNRESOLVABLE)
@@ -128,25 +128,20 @@ class PodTopologySpread(Plugin):
                 return Failure(["node(s) didn't match pod topology spread constraints"])
         return None
 
-    @cached_property
-    def hard_counts(self) -> list[dict[str, int]]:
-        """Each hard constraint's pods by domain."""
-        result: list[dict[str, int]] = []
-        for constraint in self.hard:
-            counts: dict[str, int] = {}
-            for node in self.cluster.nodes.values():
-                if self._has_domain(node, constraint):
-                    domain = node.labels[constraint.key]
-                    counts[domain] = counts.get(domain, 0) + constraint.pods_on(node)
-            result.append(counts)
-        return result
+    def _hard_counts(self, constraint: Constraint) -> dict[str, int]:
+        """The pods of each domain; one without pods is a domain too."""
+        counts: dict[str, int] = {}
+        for node in self.cluster.nodes.values():
+            if self._has_domain(node, constraint):
+                domain = node.labels[constraint.key]
+                counts[domain] = counts.get(domain, 0) + constraint.pods_on(node)
+        return counts
 
     def _has_domain(self, node: Node, constraint: Constraint) -> bool:
         """It needs the keys of all hard constraints."""
         return node.labels.keys() >= self.hard_keys and self._counts_in(node, constraint)
 
-    @cached_property
-    def minima(self) -> list[int]:
+    def _minima(self) -> list[int]:
         """The smallest count of any domain, or 0 with too few domains."""
         return [
             min(counts.values()) if counts and len(counts) >= constraint.min_domains else 0
@@ -157,7 +152,7 @@ class PodTopologySpread(Plugin):
         for constraint, counts in zip(self.hard, self.hard_counts, strict=True):
             if constraint.counts(pod) and self._has_domain(node, constraint):
                 counts[node.labels[constraint.key]] += by
-        self.__dict__.pop("minima", None)
+        self.minima = self._minima()
 
     # Score ----------------------------------------------------------------------------------
 

@@ -74,10 +74,10 @@ def test_two_units_of_one_name_are_refused(small: dict[str, Any]) -> None:
 
 
 def test_an_unknown_field_is_named(small: dict[str, Any]) -> None:
-    small["nodes"][0]["colour"] = "red"
+    small["nodes"][0]["tains"] = []
     assert refusal(small) == (
-        "plan.yaml: nodes n1: colour: found the unknown field 'colour', "
-        "expected only fields of the schema."
+        "plan.yaml: nodes n1: tains: found the unknown field 'tains', "
+        "expected a field of the schema (did you mean 'taints'?)."
     )
 
 

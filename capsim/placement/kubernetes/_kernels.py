@@ -457,13 +457,20 @@ def bind(n, c, nodes, units):
 @njit(cache=True, error_model="numpy")
 def take_boards(n, c, gpu_free, gpu_need):
     """Take the tightest boards of node n that fit a unit of class c."""
+    # They are taken in the order of what is left on them; `least`, `last` is the one before.
     milli = gpu_need[c, 1]
+    least = -1
+    last = -1
     for _ in range(gpu_need[c, 0]):
         best = -1
         for d in range(gpu_free.shape[1]):
-            if gpu_free[n, d] >= milli and (best < 0 or gpu_free[n, d] < gpu_free[n, best]):
+            left = gpu_free[n, d]
+            unused = left > least or (left == least and d > last)
+            if left >= milli and unused and (best < 0 or left < gpu_free[n, best]):
                 best = d
         if best >= 0:
+            least = gpu_free[n, best]
+            last = best
             gpu_free[n, best] -= milli
 
 

@@ -58,9 +58,9 @@ class Preemption:
         """Whether units of a class may evict others."""
         engine = self._session.engine
         template = engine.template(c)
-        if node_affinity.is_contradictory(template, engine.profile(c)):
+        if node_affinity.is_contradictory(template, engine.profile_of(c)):
             return False
-        return engine.profile(c).preemption and template.preemption_policy != "Never"
+        return engine.profile_of(c).preemption and template.preemption_policy != "Never"
 
     def outcome(self, c: int, answers: Answers | None = None, pin: int = -1) -> Outcome:
         """What would have to happen so that a unit of a class, which fits nowhere, fits.

@@ -58,6 +58,7 @@ class Engine:
 
     def __init__(self, topology: Topology, profile: SchedulerProfile) -> None:
         self.topology = topology
+        self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
         self.waiting = queue(topology, self.profiles)
         found, kind_of = kinds(topology, self.profiles)
@@ -98,7 +99,7 @@ class Engine:
         key = self.topology.template_keys[self.kinds[c].template]
         return self.topology.scenario.templates[key]
 
-    def profile(self, c: int) -> SchedulerProfile:
+    def profile_of(self, c: int) -> SchedulerProfile:
         """The profile that schedules a class."""
         return self.profiles.of(self.template(c))
 

@@ -158,7 +158,9 @@ def _waits(
 
 def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
     """The node that lacks least, as the largest share of a request that is missing."""
-    short_nodes = np.flatnonzero(answers.refusal == -2)
+    pin = int(plan.topology.unit_pinned[row])
+    allowed = (np.arange(len(answers.refusal)) == pin) | (pin == -1)
+    short_nodes = np.flatnonzero((answers.refusal == -2) & allowed)
     if len(short_nodes) == 0:
         return []
     request = plan.topology.request[plan.topology.unit_template[row]]

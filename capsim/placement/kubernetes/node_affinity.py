@@ -55,9 +55,18 @@ def raw_score(template: Template, node: Node, profile: SchedulerProfile) -> int:
 
 def preferred(template: Template, profile: SchedulerProfile) -> tuple[PreferredNode, ...]:
     """Preferred terms of the unit and of the profile, without those of weight 0 or no condition."""
-    stated = (template.affinity.node_affinity, profile.added_affinity)
-    terms = (term for affinity in stated if affinity for term in affinity.preferred)
+    terms = _preferred(template, profile)
     return tuple(term for term in terms if term.weight and _has_condition(term.preference))
+
+
+def skips_score(template: Template, profile: SchedulerProfile) -> bool:
+    """Whether no preferred term is stated at all, not even one that matches nothing."""
+    return not _preferred(template, profile)
+
+
+def _preferred(template: Template, profile: SchedulerProfile) -> list[PreferredNode]:
+    stated = (template.affinity.node_affinity, profile.added_affinity)
+    return [term for affinity in stated if affinity for term in affinity.preferred]
 
 
 def is_stated(template: Template, profile: SchedulerProfile) -> bool:

@@ -31,6 +31,11 @@ def is_scalar(resource: str) -> bool:
     return resource not in (CPU, MEMORY, PODS, EPHEMERAL_STORAGE)
 
 
+def _is_extended(resource: str) -> bool:
+    """Resources of a vendor's own; huge pages and those of Kubernetes are native."""
+    return "/" in resource and "kubernetes.io/" not in resource
+
+
 @dataclass(frozen=True, eq=False)
 class Scored:
     """The resources that a score looks at, as columns of the topology."""
@@ -51,9 +56,9 @@ def scored(weights: Sequence[ResourceWeight], resources: Sequence[str]) -> Score
 
 
 def checked(request: Int64, resources: Sequence[str], profile: SchedulerProfile) -> Int64:
-    """Requests as the filter sees them: ignored resources count 0."""
+    """Requests as the filter sees them: ignored extended resources count 0."""
     ignored = [
-        is_scalar(name)
+        _is_extended(name)
         and (
             name in profile.ignored_resources
             or name.partition("/")[0] in profile.ignored_resource_groups

@@ -102,19 +102,20 @@ def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
         if not no
         for reason in each
     )
-    main = _most(hopeful) or _beyond(reasons, answers) or _most(count)
+    main = _most(hopeful) or _beyond(engine, plan.offered, answers, pin) or _most(count)
     return Refusal(key, tuple(rows), dict(count), total, main)
 
 
-def _beyond(reasons: list[tuple[str, ...]], answers: Answers) -> str:
+def _beyond(engine: Engine, offered: Int64, answers: Answers, pin: int) -> str:
     """What even an empty node lacks, where labels and taints would let the unit on some node."""
-    lacking = Counter(
-        reason
-        for each, code in zip(reasons, answers.refusal.tolist(), strict=True)
-        if code == -2
-        for reason in each
-    )
-    return f"{_most(lacking)} even on an empty node" if lacking else ""
+    allowed = (answers.refusal == -2) & ~_elsewhere(len(offered), pin)
+    nodes = _too_large(engine, offered, answers)[allowed].sum(axis=0)
+    names = engine.topology.resources
+    lacking = {
+        node_resources_fit.reason(name): n for name, n in zip(names, nodes.tolist(), strict=True)
+    }
+    most = _most(Counter(lacking) + Counter())
+    return f"{most} even on an empty node" if most else ""
 
 
 def _most(count: Counter[str]) -> str:
@@ -161,12 +162,22 @@ def unresolvable(
     engine: Engine, offered: Int64, answers: Answers, pin: int = -1
 ) -> NDArray[np.bool_]:
     """[N] nodes that refuse the unit however empty they are (UnschedulableAndUnresolvable)."""
+    too_large = _too_large(engine, offered, answers).any(axis=1) & (answers.refusal == -2)
+    final = (answers.refusal > 0) | np.isin(answers.refusal, _HOPELESS)
+    result: NDArray[np.bool_] = final | too_large | _elsewhere(len(offered), pin)
+    return result
+
+
+def _too_large(engine: Engine, offered: Int64, answers: Answers) -> NDArray[np.bool_]:
+    """[N, R] requests that are larger than what the node offers in all."""
     checked = engine.checked(answers.row)
     # The pod count is never unresolvable for the scheduler, even where no pod is allowed.
     checked = np.where(np.arange(len(checked)) == 2, 0, checked)
-    too_large = (checked > offered).any(axis=1) & (answers.refusal == -2)
-    elsewhere = np.arange(len(offered)) != pin if pin != -1 else np.zeros(len(offered), bool)
-    result: NDArray[np.bool_] = (
-        (answers.refusal > 0) | np.isin(answers.refusal, _HOPELESS) | too_large | elsewhere
-    )
+    result: NDArray[np.bool_] = checked > offered
+    return result
+
+
+def _elsewhere(nodes: int, pin: int) -> NDArray[np.bool_]:
+    """[N] nodes that are not the one to which a unit is pinned."""
+    result: NDArray[np.bool_] = (np.arange(nodes) != pin) & (pin != -1)
     return result

@@ -25,6 +25,8 @@ _LISTS = ("namespaces", "services", "replicasets", "statefulsets", "pdbs", "node
 _OWNERS = ("ReplicaSet", "StatefulSet", "ReplicationController")
 _NO_TEMPLATE = {"spec": {"containers": [{"name": "none"}]}}
 _NOT_ELIGIBLE = {"eligible": False, "candidates": None, "best": None, "node": ""}
+#: What makes pods for one node each.
+_TYING_OWNERS = ("DaemonSet", "Node")
 _UNRESOLVABLE, _PLAIN = "UnschedulableAndUnresolvable", "Unschedulable"
 
 
@@ -55,7 +57,8 @@ def _scenario(case: dict[str, Any]) -> Scenario:
     name = str(case.get("name", "case"))
     try:
         objects = [item for part in _LISTS for item in case.get(part) or ()]
-        stored = [_stored(item) for item in (*objects, *case["pending"])]
+        wished = {_key(pod): pod["spec"].get("nodeName") for pod in case["pending"]}
+        stored = [_stored(item) for item in (*objects, *map(_unbound, case["pending"]))]
     except (KeyError, TypeError, AttributeError):
         raise InputError(
             Problem(name, "a case of another shape", "lists of objects, and pending")
@@ -63,15 +66,41 @@ def _scenario(case: dict[str, Any]) -> Scenario:
     estate = Estate()
     kubernetes.read([Content(name, item) for item in stored], estate)
     profile, *others = read_profiles(case.get("config") or {}, name).values()
-    return estate.scenario(name).replace(profile=profile, other_profiles=tuple(others))
+    scenario = estate.scenario(name).replace(profile=profile, other_profiles=tuple(others))
+    return _wishing(scenario, {key: node for key, node in wished.items() if node})
 
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
-    """An object as the server has it; owners of pods want no more pods than are in the case."""
-    found = {**item, "metadata": {"uid": "recorded", **item["metadata"]}}
+    """As stored; a DaemonSet's pod keeps the affinity that ties it to its node.
+
+    Owners of pods want no more pods than the case has.
+    """
+    metadata = {"uid": "recorded", **item["metadata"]}
+    owners = metadata.get("ownerReferences") or ()
+    kept = [owner for owner in owners if owner.get("kind") not in _TYING_OWNERS]
+    stored = {**item, "metadata": {**metadata, "ownerReferences": kept}}
     if item.get("kind") in _OWNERS:
-        found["spec"] = {"template": _NO_TEMPLATE, **(item.get("spec") or {}), "replicas": 0}
-    return found
+        stored["spec"] = {"template": _NO_TEMPLATE, **(item.get("spec") or {}), "replicas": 0}
+    return stored
+
+
+def _unbound(pod: dict[str, Any]) -> dict[str, Any]:
+    return {**pod, "spec": {**pod["spec"], "nodeName": None}}
+
+
+def _wishing(scenario: Scenario, wished: dict[str, str]) -> Scenario:
+    """With the nodes that pending pods name: they ask for them, and do not run there yet."""
+    if not wished:
+        return scenario
+    templates, units = dict(scenario.templates), []
+    for unit in scenario.units:
+        if unit.key in wished:
+            wish = {"node_name": wished[unit.key]}
+            key = f"{unit.template} on {wished[unit.key]}"
+            templates[key] = scenario.templates[unit.template].model_copy(update=wish)
+            unit = unit.model_copy(update={"template": key})
+        units.append(unit)
+    return scenario.replace(templates=templates, units=tuple(units))
 
 
 def _key(pod: dict[str, Any]) -> str:
@@ -101,7 +130,7 @@ class _Decisions:
 
     def _conflict(self, c: int) -> dict[str, Any] | None:
         """What rejects a class before any node is looked at."""
-        if not node_affinity.is_contradictory(self.engine.template(c), self.engine.profile(c)):
+        if not node_affinity.is_contradictory(self.engine.template(c), self.engine.profile_of(c)):
             return None
         reasons = [node_affinity.REASON_CONFLICT]
         return {"plugin": node_affinity.NAME, "reasons": reasons, "code": _UNRESOLVABLE}
@@ -113,7 +142,7 @@ class _Decisions:
         self, c: int, decision: dict[str, Any], answers: Answers | None = None
     ) -> tuple[int, ...]:
         """Notes what evictions could do for a unit that fits nowhere; the units to evict."""
-        if not self.engine.profile(c).preemption:
+        if not self.engine.profile_of(c).preemption:
             return ()
         if self.engine.template(c).preemption_policy == "Never":
             decision["preemption"] = dict(_NOT_ELIGIBLE)
@@ -167,7 +196,7 @@ class _Compact(_Decisions):
         def may(c: int) -> bool:
             is_never = engine.template(c).preemption_policy == "Never"
             preempts = is_never or self.session.priority(c) > lowest
-            return self._prefilter[c] is not None or (engine.profile(c).preemption and preempts)
+            return self._prefilter[c] is not None or (engine.profile_of(c).preemption and preempts)
 
         return np.array([may(c) for c in range(engine.asking)], bool)
 
@@ -232,7 +261,7 @@ class _Full(_Decisions):
     def _filtered(self, c: int, answers: Answers) -> dict[str, Any]:
         """Node to plugin, reasons and code, for every node that refused."""
         named = None
-        if node_affinity.NAME in self.engine.profile(c).filters:
+        if node_affinity.NAME in self.engine.profile_of(c).filters:
             named = node_affinity.named_nodes(self.engine.template(c))
         reasons = node_reasons(self.engine, answers)
         final = unresolvable(self.engine, self.session.state.nodes.offered, answers)

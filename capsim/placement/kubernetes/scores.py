@@ -21,7 +21,7 @@ from capsim.topology import Int64
 def plugin_scores(engine: Engine, answers: Answers) -> dict[str, Int64]:
     """Plugin to int64[N], 0 where the unit does not fit; plugins that skip it are left out."""
     static, row = engine.static, answers.row
-    profile = engine.profile(row)
+    profile = engine.profile_of(row)
     fits = answers.refusal == 0
     raw = {
         node_resources_fit.NAME: answers.fit,
@@ -34,7 +34,7 @@ def plugin_scores(engine: Engine, answers: Answers) -> dict[str, Int64]:
     }
     if engine.skips_balance(row):
         del raw[node_resources_balanced_allocation.NAME]
-    if not node_affinity.preferred(engine.template(row), profile):
+    if node_affinity.skips_score(engine.template(row), profile):
         del raw[node_affinity.NAME]
     if not answers.is_spread:
         del raw[pod_topology_spread.NAME]

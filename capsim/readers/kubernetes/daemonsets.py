@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from pydantic import BeforeValidator
-
-from capsim.readers.kubernetes.api_fields import NOT_READ
 from capsim.readers.kubernetes.cluster import Cluster
-from capsim.readers.kubernetes.fields import Loose, Selector, without_nulls
 from capsim.readers.kubernetes.objects import Object
 from capsim.readers.kubernetes.templates import PodSource
-from capsim.scenario import Labels, Node, Template, Unit, Workload
+from capsim.readers.kubernetes.workload_specs import DaemonSpec
+from capsim.scenario import Node, Template, Unit, Workload
 
 #: Tolerations that the DaemonSet controller adds, with the effect of each.
 _TOLERATED = {
@@ -25,24 +22,9 @@ _TOLERATED = {
 _TOLERATED_ON_HOST_NETWORK = {"node.kubernetes.io/network-unavailable": "NoSchedule"}
 
 
-class _TemplateMetadata(Loose):
-    labels: Annotated[Labels, BeforeValidator(without_nulls)] = {}
-
-
-class _PodTemplate(Loose):
-    metadata: _TemplateMetadata = _TemplateMetadata()
-    spec: dict[str, Any]
-
-
-class _Spec(Loose):
-    also: ClassVar[frozenset[str]] = NOT_READ["replicas"]
-    selector: Selector | None = None
-    template: _PodTemplate
-
-
 def read_daemon_set(found: Object, cluster: Cluster) -> None:
     """Adds a unit for each eligible node that has none yet; without nodes, only the workload."""
-    spec = cluster.checked(_Spec, found, "spec")
+    spec = cluster.checked(DaemonSpec, found, "spec")
     if spec is None:
         return
     key = cluster.templates.key(_pod_source(found, spec))
@@ -68,7 +50,7 @@ def read_daemon_set(found: Object, cluster: Cluster) -> None:
     cluster.estate.add("workloads", workload, found.file)
 
 
-def _pod_source(found: Object, spec: _Spec) -> PodSource:
+def _pod_source(found: Object, spec: DaemonSpec) -> PodSource:
     return PodSource(
         file=found.file,
         title=found.title,

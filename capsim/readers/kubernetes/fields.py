@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from capsim.errors import Problem, clip
 from capsim.scenario import LabelSelector
+from capsim.scenario.spec import field_names
 from capsim.scenario.wording import found_and_expected, misfit
 
 #: Names more alike than this are taken for misspelt; less alike ones may be newer than capsim.
@@ -30,6 +31,7 @@ class Loose(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=to_camel,
+        defer_build=True,
         extra="ignore",
         frozen=True,
         validate_by_name=True,
@@ -87,7 +89,12 @@ def problems(
 ) -> list[Problem]:
     """A validation error as problems of one object; `path` leads to the part that was checked."""
     return [
-        Problem(file, *found_and_expected(detail), name, _path(detail["loc"], content, path))
+        Problem(
+            file,
+            *found_and_expected(detail, field_names()),
+            name,
+            _path(detail["loc"], content, path),
+        )
         for detail in error.errors(include_url=False)
     ]
 

@@ -71,21 +71,22 @@ def flatten(document: Any, file: str) -> Iterator[tuple[dict[str, Any], str, str
             found = clip(raw[field]) if field in raw else "nothing"
             yield Problem(file, found, "a text such as 'Pod' or 'v1'", where, field)
         elif kind.endswith("List") and "items" in raw:
-            pending += reversed(list(_items(raw, version, kind, where)))
+            items = raw["items"] if raw["items"] is not None else []
+            if isinstance(items, list):
+                pending += reversed(_items(items, version, kind, where))
+            else:
+                yield Problem(file, clip(items), "a list", kind, f"{where}items")
         else:
             yield raw, version.rpartition("/")[0], kind
 
 
 def _items(
-    raw: dict[str, Any], version: str, kind: str, where: str
-) -> Iterator[tuple[Any, str, str, str]]:
-    items = raw["items"] if raw["items"] is not None else []
+    items: list[Any], version: str, kind: str, where: str
+) -> list[tuple[Any, str, str, str]]:
+    """The items of a list, each with the version and kind that a PodList implies."""
     own_kind = kind.removesuffix("List")
-    if not isinstance(items, list):
-        yield items, "", "", f"{kind} items"
-        return
-    for number, item in enumerate(items):
-        yield item, version if own_kind else "", own_kind, f"{where}items[{number}]"
+    implied = version if own_kind else ""
+    return [(item, implied, own_kind, f"{where}items[{n}]") for n, item in enumerate(items)]
 
 
 def identify(raw: dict[str, Any], kind: str, file: str, order: int) -> Object | Problem:

@@ -17,7 +17,7 @@ from capsim.scenario import Unit
 
 _FINISHED = ("Succeeded", "Failed")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-_STATUS_FIELDS = ("allocatedResources", "resources")
+_STATUS_FIELDS = ("name", "allocatedResources", "resources")
 
 
 def read_pods(cluster: Cluster) -> None:
@@ -88,15 +88,17 @@ def _split_labels(labels: Any) -> tuple[dict[str, Any], Any]:
 
 def _resized(status: dict[str, Any]) -> tuple[Any, ...]:
     """Statuses of containers that tell which resources are in force."""
-    found = [
-        raw
-        for field in ("containerStatuses", "initContainerStatuses")
-        for raw in status.get(field) or ()
-    ]
+    found: list[Any] = []
+    for field in ("containerStatuses", "initContainerStatuses"):
+        listed = status.get(field) or []
+        # What is no list goes to the check of the statuses, which refuses it.
+        found += listed if isinstance(listed, list) else [listed]
     return tuple(
-        {name: raw[name] for name in ("name", *_STATUS_FIELDS) if name in raw}
+        {name: raw[name] for name in _STATUS_FIELDS if name in raw}
+        if isinstance(raw, dict)
+        else raw
         for raw in found
-        if isinstance(raw, dict) and any(name in raw for name in _STATUS_FIELDS)
+        if not isinstance(raw, dict) or "allocatedResources" in raw or "resources" in raw
     )
 
 
@@ -196,8 +198,9 @@ def _add(unit: Unit, found: Object, cluster: Cluster) -> None:
     """Adds the unit, unless it runs on a node that is not here."""
     nodes = cluster.estate.nodes
     if not nodes and unit.pinned is not None:
-        owner = unit.owner or unit.key
-        cluster.tally.daemons_without_nodes.append(f"{unit.namespace}/{owner}")
+        kind, _, owner = unit.owner.partition("/")
+        name = owner if kind == "DaemonSet" else unit.name
+        cluster.tally.daemons_without_nodes.append(f"{unit.namespace}/{name}")
         return
     if unit.node is not None and unit.node not in nodes:
         if nodes:

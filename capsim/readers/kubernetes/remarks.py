@@ -81,8 +81,9 @@ def conclude(cluster: Cluster) -> None:
 
 def _missing_requests(cluster: Cluster) -> str:
     lacking = cluster.templates.lacking
-    units = [(unit.key, lacking.get(unit.template)) for unit, _ in cluster.units()]
-    without = [(key, missing) for key, missing in units if missing]
+    units = cluster.estate.units.items()
+    found = [(key, lacking.get(unit.template)) for key, unit in units]
+    without = [(key, missing) for key, missing in found if missing]
     if not without:
         return ""
     cluster.estate.assume(_REQUESTS)
@@ -109,9 +110,10 @@ def _pod_limits(cluster: Cluster) -> str:
 def _waiting(cluster: Cluster) -> Iterable[str]:
     tally = cluster.tally
     if tally.set_waiting:
+        verbs = ("runs", "is") if tally.set_waiting == 1 else ("run", "are")
         yield (
-            f"No nodes are given: {counted(tally.set_waiting, 'pod')} that run elsewhere are "
-            "planned as waiting."
+            f"No nodes are given: {counted(tally.set_waiting, 'pod')} that {verbs[0]} elsewhere "
+            f"{verbs[1]} planned as waiting."
         )
     if tally.bound_elsewhere:
         yield (
@@ -119,9 +121,10 @@ def _waiting(cluster: Cluster) -> Iterable[str]:
             f"input ({named(tally.bound_elsewhere)})."
         )
     if tally.finished_pods:
+        verbs = ("has", "holds") if tally.finished_pods == 1 else ("have", "hold")
         yield (
-            f"Left out {counted(tally.finished_pods, 'pod')} that have ended (Succeeded or Failed) "
-            "and hold nothing."
+            f"Left out {counted(tally.finished_pods, 'pod')} that {verbs[0]} ended (Succeeded or "
+            f"Failed) and {verbs[1]} nothing."
         )
 
 

@@ -184,7 +184,7 @@ def _packed(source: PodSource) -> bytes | None:
         )
         # Version 2 has no back references, so equal content always gives equal bytes.
         return marshal.dumps(parts, 2)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, LookupError):
         return None
 
 

@@ -8,79 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
-
-from pydantic import BeforeValidator
+from typing import Any
 
 from capsim.readers.estate import MAX_UNITS
-from capsim.readers.kubernetes.api_fields import NOT_READ
 from capsim.readers.kubernetes.cluster import Cluster
-from capsim.readers.kubernetes.fields import Count, Flag, Loose, Selector, without_nulls
 from capsim.readers.kubernetes.objects import Object
 from capsim.readers.kubernetes.owners import HASH_LABEL, controller
 from capsim.readers.kubernetes.templates import PodSource
+from capsim.readers.kubernetes.workload_specs import (
+    ControllerSpec,
+    CronSpec,
+    JobSpec,
+    PodTemplate,
+    ReplicasSpec,
+    StatefulSpec,
+)
 from capsim.scenario import Labels, LabelSelector, Unit, Workload
 
 _REVISION = "deployment.kubernetes.io/revision"
-
-
-class _TemplateMetadata(Loose):
-    labels: Annotated[Labels, BeforeValidator(without_nulls)] = {}
-
-
-class _PodTemplate(Loose):
-    metadata: _TemplateMetadata = _TemplateMetadata()
-    spec: dict[str, Any]
-
-
-class _ReplicasSpec(Loose):
-    also: ClassVar[frozenset[str]] = NOT_READ["replicas"]
-    replicas: Count | None = None
-    selector: Selector | None = None
-    template: _PodTemplate
-
-
-class _OldSelector(_ReplicasSpec):
-    """A ReplicationController selects by plain labels."""
-
-    selector: Labels | None = None  # type: ignore[assignment]
-
-
-class _Ordinals(Loose):
-    start: Count = 0
-
-
-class _ClaimMetadata(Loose):
-    name: str = ""
-
-
-class _ClaimTemplate(Loose):
-    metadata: _ClaimMetadata = _ClaimMetadata()
-
-
-class _StatefulSpec(_ReplicasSpec):
-    ordinals: _Ordinals = _Ordinals()
-    volume_claim_templates: list[_ClaimTemplate] = []
-
-
-class _JobSpec(Loose):
-    also: ClassVar[frozenset[str]] = NOT_READ["job"]
-    parallelism: Count | None = None
-    completions: Count | None = None
-    completion_mode: str = ""
-    suspend: Flag = False
-    selector: Selector | None = None
-    template: _PodTemplate
-
-
-class _JobTemplate(Loose):
-    spec: _JobSpec
-
-
-class _CronSpec(Loose):
-    also: ClassVar[frozenset[str]] = NOT_READ["cron"]
-    suspend: Flag = False
-    job_template: _JobTemplate
 
 
 @dataclass
@@ -88,7 +33,7 @@ class _Expansion:
     """A workload as it is to be expanded."""
 
     source: Object
-    template: _PodTemplate
+    template: PodTemplate
     path: str
     wanted: int
     selector: LabelSelector | None = None
@@ -105,7 +50,7 @@ class _Expansion:
 
 def read_deployment(found: Object, cluster: Cluster) -> None:
     """A Deployment: its replicas, under the hash label of its newest ReplicaSet if there is one."""
-    spec = _spec(_ReplicasSpec, found, cluster)
+    spec = _spec(ReplicasSpec, found, cluster)
     if spec is not None:
         wanted = _replicas(spec, found, cluster)
         labels = _hash_label(found, cluster)
@@ -120,7 +65,7 @@ def read_replica_set(found: Object, cluster: Cluster) -> None:
     above = controller(found, cluster)
     if above is not None and cluster.find(*above):
         return
-    spec = _spec(_ReplicasSpec, found, cluster)
+    spec = _spec(ReplicasSpec, found, cluster)
     if spec is not None:
         wanted = _replicas(spec, found, cluster)
         _expand(_Expansion(found, spec.template, "spec.template", wanted, spec.selector), cluster)
@@ -128,7 +73,7 @@ def read_replica_set(found: Object, cluster: Cluster) -> None:
 
 def read_replication_controller(found: Object, cluster: Cluster) -> None:
     """A ReplicationController."""
-    spec = _spec(_OldSelector, found, cluster)
+    spec = _spec(ControllerSpec, found, cluster)
     if spec is not None:
         wanted = _replicas(spec, found, cluster)
         chosen = LabelSelector(match_labels=spec.selector) if spec.selector else None
@@ -137,7 +82,7 @@ def read_replication_controller(found: Object, cluster: Cluster) -> None:
 
 def read_stateful_set(found: Object, cluster: Cluster) -> None:
     """A StatefulSet: units with ordinals and claims of their own."""
-    spec = _spec(_StatefulSpec, found, cluster)
+    spec = _spec(StatefulSpec, found, cluster)
     if spec is None:
         return
     expansion = _Expansion(
@@ -152,7 +97,7 @@ def read_stateful_set(found: Object, cluster: Cluster) -> None:
 
 def read_job(found: Object, cluster: Cluster) -> None:
     """A Job: as many pods as run at once until it is complete; none if it is over."""
-    spec = _spec(_JobSpec, found, cluster)
+    spec = _spec(JobSpec, found, cluster)
     if spec is not None:
         wanted = 0 if _is_over(found) else _at_once(spec, _succeeded(found))
         if spec.suspend:
@@ -164,7 +109,7 @@ def read_job(found: Object, cluster: Cluster) -> None:
 
 def read_cron_job(found: Object, cluster: Cluster) -> None:
     """A CronJob: the pods of one run, unless a run is there already."""
-    spec = _spec(_CronSpec, found, cluster)
+    spec = _spec(CronSpec, found, cluster)
     if spec is None:
         return
     job = spec.job_template.spec
@@ -181,7 +126,7 @@ def _spec(model: type[Any], found: Object, cluster: Cluster) -> Any:
     return cluster.checked(model, found, "spec")
 
 
-def _replicas(spec: _ReplicasSpec, found: Object, cluster: Cluster) -> int:
+def _replicas(spec: ReplicasSpec, found: Object, cluster: Cluster) -> int:
     """The replicas stated; where none are, one, or the minimum of the workload's autoscaler."""
     if spec.replicas is not None:
         return spec.replicas
@@ -206,7 +151,7 @@ def _revision(found: Object) -> int:
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 19 else 0
 
 
-def _at_once(spec: _JobSpec, succeeded: int) -> int:
+def _at_once(spec: JobSpec, succeeded: int) -> int:
     parallel = 1 if spec.parallelism is None else spec.parallelism
     if spec.completions is None:
         return parallel
@@ -239,7 +184,7 @@ def _runs(found: Object, cluster: Cluster) -> bool:
 
 
 def _expand_job(
-    found: Object, spec: _JobSpec, path: str, wanted: int, labels: Labels, cluster: Cluster
+    found: Object, spec: JobSpec, path: str, wanted: int, labels: Labels, cluster: Cluster
 ) -> None:
     expansion = _Expansion(found, spec.template, path, wanted, spec.selector, labels=labels)
     expansion.parallelism = spec.parallelism

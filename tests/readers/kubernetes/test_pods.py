@@ -62,8 +62,7 @@ def test_a_daemon_pods_tie_to_its_node_is_the_units_not_the_templates(
     assert len(scenario.templates) == 1
     required = scenario.templates["shop/agent"].affinity.node_affinity.required
     assert [
-        (term.match_expressions[0].key, term.match_fields)
-        for term in required.node_selector_terms
+        (term.match_expressions[0].key, term.match_fields) for term in required.node_selector_terms
     ] == [("gpu", ())]
     assert {unit.name: (unit.node, unit.pinned) for unit in scenario.units} == {
         "agent-n1": ("n1", "n1"),
@@ -125,7 +124,7 @@ def test_without_any_node_daemon_pods_are_left_out(reads: Any, kube: Any) -> Non
     scenario = reads([pod, mirror, kube.live_pod("web")])
     assert [unit.name for unit in scenario.units] == ["web"]
     assert scenario.remarks[1] == (
-        "No nodes are given: the pods of shop/DaemonSet/agent, shop/Node/n1 are left out, "
+        "No nodes are given: the pods of shop/agent, shop/etcd-n1 are left out, "
         "for there is one for each node."
     )
 
@@ -158,9 +157,7 @@ def test_owners_that_own_each_other_end(reads: Any, kube: Any) -> None:
     assert reads([kube.node(), pod, replica_set]).units[0].owner == "ReplicaSet/x"
 
 
-def test_running_units_come_in_order_of_creation_and_manifests_after(
-    reads: Any, kube: Any
-) -> None:
+def test_running_units_come_in_order_of_creation_and_manifests_after(reads: Any, kube: Any) -> None:
     early, late = kube.live_pod("z"), kube.live_pod("a")
     early["metadata"]["creationTimestamp"] = "2025-02-01T10:00:00Z"
     late["metadata"]["creationTimestamp"] = "2025-02-01T11:00:00.5+00:00"
@@ -288,9 +285,7 @@ def test_only_what_is_missing_is_remarked(
         ({"status": {"startTime": "soon"}}, "status.startTime: found 'soon', expected a time such"),
     ],
 )
-def test_a_pod_of_a_wrong_shape_is_named(
-    change: Any, words: str, refuses: Any, kube: Any
-) -> None:
+def test_a_pod_of_a_wrong_shape_is_named(change: Any, words: str, refuses: Any, kube: Any) -> None:
     assert f"input.yaml: Pod shop/web: {words}" in refuses([{**kube.pod(), **change}])
 
 
@@ -329,7 +324,7 @@ def test_bad_requests_are_named_with_their_container(
         ("affinity", {"nodeAffinity": []}, "spec.affinity.nodeAffinity: found [], expected a map"),
         ("nodeSelektor", {}, "spec: found the unknown field 'nodeSelektor', expected a field of "
          "the API (did you mean 'nodeSelector'?)."),
-        ("topologySpreadConstraints", [{}], "spec.topologySpreadConstraints[0].maxSkew: found noth"),
+        ("topologySpreadConstraints", [{}], "spec.topologySpreadConstraints[0].maxSkew: found "),
         ("volumes", [{"persistentVolumeClaim": {}}], "spec.volumes[0].persistentVolumeClaim.claim"),
         ("initContainers", "x", "spec.initContainers: found 'x', expected a list."),
     ],
