@@ -49,6 +49,8 @@ def cells(domain: Int32, ways: Sequence[frozenset[int] | None]) -> tuple[Int64, 
 def _grouped(domain: Int32) -> _Way | None:
     """Cells of nodes with equal columns, in subtrees from the largest to the smallest."""
     count = domain.shape[1]
+    if count == 0:
+        return None
     _, first, cell, size = np.unique(
         domain, axis=1, return_index=True, return_inverse=True, return_counts=True
     )
@@ -96,4 +98,4 @@ def _packed(tables: Sequence[_Way | None], nodes: int) -> Cells:
 
 
 def _matrix(rows: Sequence[Int64], width: int) -> NDArray[np.int32]:
-    return np.array(rows, np.int32).reshape(-1, width)
+    return np.array(rows, np.int32).reshape(len(rows), width)

@@ -320,8 +320,8 @@ class _Compiler:
             if isinstance(row, _Match) and row.counts_missing:
                 blank[q] = self.blank[key[q]]
         return Rows(
-            np.array(self.domain, np.int32).reshape(-1, nodes),
-            np.array(self.eligible, np.bool_).reshape(-1, nodes),
+            np.array(self.domain, np.int32).reshape(len(self.domain), nodes),
+            np.array(self.eligible, np.bool_).reshape(len(self.eligible), nodes),
             key,
             mask.astype(np.int64),
             blank,

@@ -113,7 +113,7 @@ def static_tables(
 
     def gather(column: Callable[[_Said], Int64]) -> Int64:
         rows = [column(tables[k]) for k in kind]
-        return np.array(rows, np.int64).reshape(-1, len(example))
+        return np.array(rows, np.int64).reshape(len(kind), len(example))
 
     return StaticTables(
         node_class=node_class,
