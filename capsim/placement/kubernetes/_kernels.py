@@ -946,6 +946,12 @@ def _first_node(way, row, g, cells, tree):
 def topology_filter(c, todo, count, rows, counts, asks, code):
     """PodTopologySpread and InterPodAffinity: refuse by what the domains of a node hold."""
     spread_filter(c, todo, count, rows, counts, asks, code)
+    company_filter(c, todo, count, rows, counts, asks, code)
+
+
+@njit(cache=True, error_model="numpy")
+def company_filter(c, todo, count, rows, counts, asks, code):
+    """InterPodAffinity: refuse by who else is there."""
     if asks.near_start[c + 1] > asks.near_start[c]:
         near_filter(c, todo, count, rows, counts, asks, code)
     apart_filter(asks.apart_row, asks.apart_start, c, todo, count, rows, counts, -7, code)

@@ -27,9 +27,18 @@ from capsim.placement.kubernetes._kernels import Counts, Nodes, Policy, Scratch,
 from capsim.placement.kubernetes.classes import Kind, kinds
 from capsim.placement.kubernetes.counters import counters
 from capsim.placement.kubernetes.profiles import Profiles
-from capsim.placement.kubernetes.static import StaticTables, static_tables
-from capsim.scenario import SchedulerProfile, Template
+from capsim.placement.kubernetes.static import FILTERS, NARROWED, StaticTables, static_tables
+from capsim.scenario import FILTER_ORDER, SchedulerProfile, Template
 from capsim.topology import Int64, Topology
+
+#: Code of the kernels to filter.
+_FILTER_OF = {
+    -1: node_ports.NAME,
+    -2: node_resources_fit.NAME,
+    -3: gpu_share.NAME,
+    **dict.fromkeys((-4, -5), pod_topology_spread.NAME),
+    **dict.fromkeys((-6, -7, -8), inter_pod_affinity.NAME),
+}
 
 
 class State(NamedTuple):
@@ -137,9 +146,7 @@ class Engine:
             pods=np.zeros(count, np.int64),
         )
         everywhere, code = np.arange(count), answers.refusal
-        _kernels.filter_nodes(c, everywhere, count, nodes, units, self.tables, code)
-        if asks.cells[c] >= 0:
-            _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
+        self._refuse(state, c, code)
         _kernels.short_resources(c, nodes, units, answers.short)
         _kernels.fit_scores(c, everywhere, count, code, nodes, units, policy, 1, answers.fit)
         _kernels.balanced_scores(
@@ -160,6 +167,30 @@ class Engine:
             answers.pods,
         )
         return dataclasses.replace(answers, is_spread=spreads, has_company=said)
+
+    def _refuse(self, state: State, c: int, code: NDArray[np.int8]) -> None:
+        """Sets code[N]: for each node the first filter, in the order of the profile, to refuse."""
+        nodes, counts = state
+        rows, asks = self.counters.rows, self.counters.asks
+        everywhere, count = np.arange(len(code)), len(code)
+        _kernels.filter_nodes(c, everywhere, count, nodes, self.units, self.tables, code)
+        if asks.cells[c] >= 0:
+            _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
+        order = self.profile_of(c).filters
+        if order == tuple(name for name in FILTER_ORDER if name in order):
+            return
+        groups = [np.zeros(count, np.int8) for _ in range(6)]
+        static, ports, resources, boards, spread, pods = groups
+        _kernels.static_filter(c, everywhere, count, self.tables, static)
+        _kernels.ports_filter(c, everywhere, count, nodes, self.units, ports)
+        _kernels.resources_filter(c, everywhere, count, nodes, self.units, resources)
+        _kernels.boards_filter(c, everywhere, count, nodes, self.units, boards)
+        _kernels.spread_filter(c, everywhere, count, rows, counts, asks, spread)
+        _kernels.company_filter(c, everywhere, count, rows, counts, asks, pods)
+        place = np.array([_place(refusal, order) for refusal in range(-8, NARROWED + 1)])
+        said = np.stack(groups)
+        first = place[said + 8].argmin(axis=0)
+        code[:] = np.take_along_axis(said, first[None], axis=0)[0]
 
     def scratch(self) -> Scratch:
         """Room for the spread score to work in."""
@@ -235,6 +266,16 @@ class Answers:
     """Whether PodTopologySpread has anything to score."""
     has_company: bool = False
     """Whether InterPodAffinity has."""
+
+
+def _place(refusal: int, order: Sequence[str]) -> int:
+    """How early a profile asks the filter behind a code; what does not refuse comes last."""
+    if refusal == 0:
+        return len(order) + 1
+    if refusal == NARROWED:
+        return -1
+    name = FILTERS[refusal - 1].NAME if refusal > 0 else _FILTER_OF[refusal]
+    return order.index(name) if name in order else len(order)
 
 
 def queue(topology: Topology, profiles: Profiles) -> Int64:

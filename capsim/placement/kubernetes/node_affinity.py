@@ -94,7 +94,7 @@ def named_nodes(template: Template) -> frozenset[str] | None:
 
 def is_contradictory(template: Template, profile: SchedulerProfile) -> bool:
     """Whether the names exclude each other, so that the unit is refused outright."""
-    return NAME in profile.filters and named_nodes(template) == frozenset()
+    return profile.narrows_by_name and named_nodes(template) == frozenset()
 
 
 def _named(term: NodeSelectorTerm) -> frozenset[str] | None:

@@ -18,7 +18,7 @@ from capsim.placement.kubernetes import (
     pod_topology_spread,
 )
 from capsim.placement.kubernetes.engine import Answers, Engine
-from capsim.placement.kubernetes.static import FILTERS
+from capsim.placement.kubernetes.static import FILTERS, NARROWED
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
@@ -149,6 +149,8 @@ def _reasons(engine: Engine, answers: Answers) -> list[tuple[str, ...]]:
 
 def plugin(refusal: int) -> str:
     """The plugin behind a code of the kernels."""
+    if refusal == NARROWED:
+        return "PreFilterResult"
     return FILTERS[refusal - 1].NAME if refusal > 0 else _CHANGING[refusal][0]
 
 

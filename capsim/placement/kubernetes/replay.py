@@ -14,6 +14,7 @@ from capsim.placement.kubernetes.engine import Answers, Engine
 from capsim.placement.kubernetes.refusals import node_reasons, plugin, unresolvable
 from capsim.placement.kubernetes.scores import plugin_scores
 from capsim.placement.kubernetes.session import Choices, Session
+from capsim.placement.kubernetes.static import NARROWED
 from capsim.placement.kubernetes.unmodelled import unmodelled
 from capsim.readers import kubernetes
 from capsim.readers.estate import Content, Estate
@@ -250,7 +251,7 @@ class _Full(_Decisions):
         if self._prefilter[c]:
             decision["prefilter"] = self._prefilter[c]
         elif len(fits) < len(self.names):
-            decision["filtered"] = self._filtered(c, answers)
+            decision["filtered"] = self._filtered(answers)
         decision["feasible"] = len(fits)
         chosen = self._scored(answers, fits, decision)
         decision["node"] = None if chosen is None else self.names[chosen]
@@ -258,16 +259,13 @@ class _Full(_Decisions):
             self.session.bind(unit, chosen)
         return decision, answers
 
-    def _filtered(self, c: int, answers: Answers) -> dict[str, Any]:
+    def _filtered(self, answers: Answers) -> dict[str, Any]:
         """Node to plugin, reasons and code, for every node that refused."""
-        named = None
-        if node_affinity.NAME in self.engine.profile_of(c).filters:
-            named = node_affinity.named_nodes(self.engine.template(c))
         reasons = node_reasons(self.engine, answers)
         final = unresolvable(self.engine, self.session.state.nodes.offered, answers)
         return {
             name: _outside()
-            if named is not None and name not in named
+            if answers.refusal[n] == NARROWED
             else {
                 "plugin": plugin(int(answers.refusal[n])),
                 "reasons": list(reasons[n]),

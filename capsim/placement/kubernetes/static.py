@@ -46,6 +46,8 @@ class Scorer(Protocol):
 
 #: The filters whose answer never changes while units are placed, in the order of the scheduler.
 FILTERS: tuple[Filter, ...] = (node_unschedulable, node_name, taint_toleration, node_affinity)
+#: The number of the refusal of nodes that the names in a unit's affinity leave out beforehand.
+NARROWED = len(FILTERS) + 1
 _NODE_NAME = "metadata.name"
 _T = TypeVar("_T")
 
@@ -59,7 +61,7 @@ class StaticTables:
     example: list[int]
     """[K] row of a node of each class."""
     refusal: NDArray[np.int8]
-    """[C, K] 0, or the number (from 1) of the first filter that refuses."""
+    """[C, K] 0, or the number (from 1) of the first filter that refuses, or NARROWED."""
     reason: list[list[str]]
     """[C][K] its words."""
     taint_raw: Int64
@@ -275,18 +277,26 @@ def _first_refusals(
     """[K] the number of the first filter that refuses each node, 0 for none, and its words."""
     number = np.zeros(len(views.nodes), np.int64)
     reason = [""] * len(views.nodes)
-    for which, plugin in enumerate(FILTERS, start=1):
-        if plugin.NAME not in profile.filters:
-            continue
+    named = node_affinity.named_nodes(template) if profile.narrows_by_name else None
+    if named is not None:
+        for k, node in enumerate(views.nodes):
+            if node.name not in named:
+                number[k], reason[k] = NARROWED, node_affinity.REASON
+    for which, plugin in _asked(profile):
         for k, said in enumerate(views.refusals(plugin, template, profile)):
             if said and not number[k]:
                 number[k], reason[k] = which, said
     return number, reason
 
 
+def _asked(profile: SchedulerProfile) -> list[tuple[int, Filter]]:
+    """The static filters of a profile with their numbers, in its order."""
+    number = {plugin.NAME: (which, plugin) for which, plugin in enumerate(FILTERS, start=1)}
+    return [number[name] for name in profile.filters if name in number]
+
+
 def _is_refused(template: Template, node: Node, profile: SchedulerProfile) -> bool:
-    return any(
-        plugin.refusal(template, node, profile) is not None
-        for plugin in FILTERS
-        if plugin.NAME in profile.filters
-    )
+    named = node_affinity.named_nodes(template) if profile.narrows_by_name else None
+    if named is not None and node.name not in named:
+        return True
+    return any(plugin.refusal(template, node, profile) is not None for _, plugin in _asked(profile))
