@@ -99,6 +99,8 @@ class Policy(NamedTuple):
     """InterPodAffinity."""
     strategy: int
     """0 LeastAllocated, 1 MostAllocated, 2 RequestedToCapacityRatio."""
+    fit_plain: bool
+    """Whether that is cpu and memory alone, by one of the first two strategies."""
     fit_columns: Int64
     fit_weights: Int64
     fit_scalar: NDArray[np.bool_]
@@ -239,6 +241,12 @@ class Memory(NamedTuple):
     """[N] place of the node's last entry in log."""
     refused: NDArray[np.bool_]
     """[C] classes that find no node until one is freed."""
+    worth_of: Int64
+    """[C] the row of worth that the class shares with others, -1 for none."""
+    worth: NDArray[np.int32]
+    """[., N] the weighted scores of the resource plugins, -1 where a resource is short."""
+    worth_seen: Int64
+    """Changes that a row has taken in, -1 for an empty row."""
     todo: Int64
     code: NDArray[np.int8]
     total: Int64
@@ -331,6 +339,9 @@ def fit_scores(c, todo, count, code, nodes, units, policy, weight, total):
 
     Source: Kubernetes 1.34, noderesources plugin.
     """
+    if policy.fit_plain:
+        plain_fit_scores(c, todo, count, code, nodes, units, policy, weight, total)
+        return
     offered, used, accounted = nodes.offered, nodes.used, nodes.accounted
     scoring, strategy = units.scoring, policy.strategy
     columns, weights, scalar = policy.fit_columns, policy.fit_weights, policy.fit_scalar
@@ -349,9 +360,9 @@ def fit_scores(c, todo, count, code, nodes, units, policy, weight, total):
                 continue
             requested = (accounted[n, r] if r < 2 else used[n, r]) + asked
             if strategy == 0:
-                score = 0 if requested > capacity else (capacity - requested) * 100 // capacity
+                score = 0 if requested > capacity else _percent(capacity - requested, capacity)
             elif strategy == 1:
-                score = min(requested, capacity) * 100 // capacity
+                score = _percent(min(requested, capacity), capacity)
             else:
                 u = 100 if requested > capacity else requested * 100 // capacity
                 score = _on_shape(u, shape_u, shape_s)
@@ -364,7 +375,46 @@ def fit_scores(c, todo, count, code, nodes, units, policy, weight, total):
         if strategy == 2:
             total[i] += weight * int(np.floor(points / weight_sum + 0.5))
         else:
-            total[i] += weight * (points // weight_sum)
+            total[i] += weight * (points if weight_sum == 1 else points // weight_sum)
+
+
+@njit(cache=True, error_model="numpy")
+def plain_fit_scores(c, todo, count, code, nodes, units, policy, weight, total):
+    """The same for cpu and memory alone, by LeastAllocated or MostAllocated."""
+    offered, accounted = nodes.offered, nodes.accounted
+    least = policy.strategy == 0
+    cpu, memory = units.scoring[c, 0], units.scoring[c, 1]
+    w_cpu, w_memory = policy.fit_weights[0], policy.fit_weights[1]
+    for i in range(count):
+        if code[i] != 0:
+            continue
+        n = todo[i]
+        points = 0
+        weights = 0
+        capacity = offered[n, 0]
+        if capacity > 0:
+            free = max(0, capacity - accounted[n, 0] - cpu)
+            points += w_cpu * _percent(free if least else capacity - free, capacity)
+            weights += w_cpu
+        capacity = offered[n, 1]
+        if capacity > 0:
+            free = max(0, capacity - accounted[n, 1] - memory)
+            points += w_memory * _percent(free if least else capacity - free, capacity)
+            weights += w_memory
+        if weights == 2:
+            total[i] += weight * (points >> 1)
+        elif weights > 0:
+            total[i] += weight * (points // weights)
+
+
+@njit(cache=True, error_model="numpy")
+def _percent(part, whole):
+    """100 * part // whole for 0 <= part <= whole; floating point is faster, then set right."""
+    share = int(100.0 * part / whole)
+    rest = 100 * part - share * whole
+    if rest < 0:
+        return share - 1
+    return share + 1 if rest >= whole else share
 
 
 @njit(cache=True, error_model="numpy")
@@ -436,7 +486,7 @@ def _normalised(raw, largest, reverse):
     """The scheduler's default normalisation of a raw score to 0..100."""
     if largest == 0:
         return 100 if reverse else 0
-    scaled = raw * 100 // largest
+    scaled = _percent(raw, largest) if raw > 0 else 0
     return 100 - scaled if reverse else scaled
 
 
@@ -626,6 +676,7 @@ def note(n, memory):
     logged = memory.logged[0]
     if logged == len(memory.log):
         memory.seen[:] = -1
+        memory.worth_seen[:] = -1
         memory.last_change[:] = -1
         logged = 0
     memory.log[logged] = n
@@ -675,6 +726,7 @@ def schedule(
     # Fields of the tuples that every unit needs: numba counts a reference at each access.
     position, fits, ways, added = memory.logged, memory.fits, asks.cells, rows.add_start
     varies, static_tops, skips_balance = static.varies, static.tops, units.skips_balance
+    worth_of = memory.worth_of
 
     for m in range(begin, len(unit_class)):
         c = unit_class[m]
@@ -705,21 +757,29 @@ def schedule(
                     fresh = _top_lost(c, todo, count, code, static, tree, row, leaves, tops)
             if fresh:
                 count = size
+                if worth_of[c] >= 0:
+                    refresh_worth(c, worth_of[c], nodes, units, policy, memory)
                 for n in range(size):
                     todo[n] = n
-                filter_nodes(c, todo, count, nodes, units, static, code)
+                if worth_of[c] >= 0:
+                    known_filter(c, todo, count, nodes, units, static, memory, code)
+                else:
+                    filter_nodes(c, todo, count, nodes, units, static, code)
                 if varies[c] and way < 0:
                     _find_top(c, todo, count, code, static, row, tops)
                 else:
                     tops[row, 0] = static_tops[c, 0]
                     tops[row, 1] = static_tops[c, 1]
-            total[:count] = 0
-            if policy.w_fit > 0:
-                fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
-            if policy.w_balanced > 0 and not skips_balance[c]:
-                balanced_scores(
-                    c, todo, count, code, nodes, units, policy, policy.w_balanced, total
-                )
+            if fresh and worth_of[c] >= 0:
+                total[:count] = memory.worth[worth_of[c]]
+            else:
+                total[:count] = 0
+                if policy.w_fit > 0:
+                    fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
+                if policy.w_balanced > 0 and not skips_balance[c]:
+                    balanced_scores(
+                        c, todo, count, code, nodes, units, policy, policy.w_balanced, total
+                    )
             if way < 0 or not varies[c]:
                 static_scores(
                     c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total
@@ -757,6 +817,46 @@ def schedule(
         elif may_preempt[c]:
             return m
     return len(unit_class)
+
+
+@njit(cache=True, error_model="numpy")
+def refresh_worth(c, row, nodes, units, policy, memory):
+    """Bring a row of resource scores up to date: all of it, or the nodes changed since."""
+    todo, code, total, worth = memory.todo, memory.code, memory.total, memory.worth
+    size, logged, seen = worth.shape[1], memory.logged[0], memory.worth_seen[row]
+    count = 0
+    if seen < 0 or logged - seen > size:
+        for n in range(size):
+            todo[n] = n
+        count = size
+    else:
+        for i in range(seen, logged):
+            todo[count] = memory.log[i]
+            count += memory.last_change[memory.log[i]] == i
+    code[:count] = 0
+    total[:count] = 0
+    resources_filter(c, todo, count, nodes, units, code)
+    if policy.w_fit > 0:
+        fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
+    if policy.w_balanced > 0 and not units.skips_balance[c]:
+        balanced_scores(c, todo, count, code, nodes, units, policy, policy.w_balanced, total)
+    for i in range(count):
+        worth[row, todo[i]] = total[i] if code[i] == 0 else -1
+    memory.worth_seen[row] = logged
+
+
+@njit(cache=True, error_model="numpy")
+def known_filter(c, todo, count, nodes, units, static, memory, code):
+    """The same as `filter_nodes`, where the resource scores are known."""
+    worth, row = memory.worth, memory.worth_of[c]
+    static_filter(c, todo, count, static, code)
+    if units.conflict_start[c + 1] > units.conflict_start[c]:
+        ports_filter(c, todo, count, nodes, units, code)
+    for i in range(count):
+        if code[i] == 0 and worth[row, todo[i]] < 0:
+            code[i] = -2
+    if units.gpu_need[c, 0] > 0:
+        boards_filter(c, todo, count, nodes, units, code)
 
 
 @njit(cache=True, error_model="numpy")
@@ -1146,10 +1246,29 @@ def return_from_trial(u, nodes, counts, units, rows, residents):
 
 
 @njit(cache=True, error_model="numpy")
-def freed(c, priority, todo, nodes, counts, units, static, rows, asks, residents, out_fits):
+def freed(
+    c,
+    priority,
+    todo,
+    refusal,
+    nodes,
+    counts,
+    units,
+    static,
+    rows,
+    asks,
+    residents,
+    heard,
+    unwanted_row,
+    unwanted,
+    out_fits,
+):
     """Whether class c would fit on each node of todo without its units of lower priority.
 
-    out_fits: bool[len(todo)], overwritten; False where there are no such units.
+    refusal: int[len(todo)], why each node refuses it now. heard: bool[classes], whose units its
+    topology terms count. unwanted_row: int[J], the rows that must count nobody in the node's
+    domain; unwanted: int[J, classes], what a unit of each class adds to them. out_fits:
+    bool[len(todo)], overwritten; False where there are no units of lower priority.
     """
     here = np.empty(1, np.int64)
     code = np.empty(1, np.int8)
@@ -1167,6 +1286,19 @@ def freed(c, priority, todo, nodes, counts, units, static, rows, asks, residents
         out_fits[i] = False
         if count == 0:
             continue
+        domains = rows.domain[:, todo[i]]
+        for j in range(len(unwanted_row)):
+            q = unwanted_row[j]
+            if domains[rows.key[q]] >= 0:
+                others = counts.number[rows.start[q] + domains[rows.key[q]]]
+                for k in range(count):
+                    others -= unwanted[j, residents.unit_class[lower[k]]]
+                if others > 0:
+                    count = 0
+        if count == 0 or not _is_worth_a_trial(
+            c, todo[i], refusal[i], lower[:count], nodes, units, residents, heard
+        ):
+            continue
         boards[:] = nodes.gpu_free[todo[i]]
         for j in range(count):
             evict_on_trial(lower[j], nodes, counts, units, rows, residents)
@@ -1177,6 +1309,26 @@ def freed(c, priority, todo, nodes, counts, units, static, rows, asks, residents
         for j in range(count):
             return_from_trial(lower[j], nodes, counts, units, rows, residents)
         nodes.gpu_free[todo[i]] = boards
+
+
+@njit(cache=True, error_model="numpy")
+def _is_worth_a_trial(c, n, refusal, lower, nodes, units, residents, heard):
+    """Whether without some units there are resources enough, and terms are heard that refuse."""
+    if refusal < -3:
+        speaks = False
+        for u in lower:
+            speaks |= heard[residents.unit_class[u]]
+        if not speaks:
+            return False
+    for r in range(nodes.offered.shape[1]):
+        need = units.checked[c, r]
+        if need > 0:
+            left = nodes.offered[n, r] - nodes.used[n, r]
+            for u in lower:
+                left += units.request[residents.unit_class[u], r]
+            if need > left:
+                return False
+    return True
 
 
 @njit(cache=True, error_model="numpy")

@@ -75,7 +75,8 @@ class Preemption:
         said = engine.evaluate(session.state, c) if answers is None else answers
         hopeless = unresolvable(engine, session.state.nodes.offered, said, pin)
         nodes = np.flatnonzero((said.refusal != 0) & ~hopeless).astype(np.int64)
-        found = tuple(self._candidate(c, node) for node in session.freed(c, nodes).tolist())
+        freed = session.freed(c, nodes, said.refusal[nodes])
+        found = tuple(self._candidate(c, node) for node in freed.tolist())
         if not found:
             self._in_vain[c, pin] = session.changes
         return Outcome(found, tuple(self._best(found)))

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -194,15 +195,59 @@ class Engine:
 
     def scratch(self) -> Scratch:
         """Room for the spread score to work in."""
-        count = len(self.topology.scenario.nodes)
         domains = int(np.diff(self.counters.rows.start).max(initial=1))
-        logarithms = [0.0, *(math.log(size) for size in range(1, count + 3))]
         return Scratch(
-            np.zeros(max(1, count)),
+            np.zeros(max(1, len(self.topology.scenario.nodes))),
             np.zeros(domains, np.int64),
             np.zeros(1, np.int64),
-            np.array(logarithms),
+            self._logarithms,
         )
+
+    @cached_property
+    def _logarithms(self) -> NDArray[np.float64]:
+        """Natural logarithms of 1, 2, ..., at the places of these numbers."""
+        most = len(self.topology.scenario.nodes) + 2
+        return np.array([0.0, *(math.log(size) for size in range(1, most + 1))])
+
+    def resource_groups(self) -> Int64:
+        """[asking] a number for each class, equal where the resource plugins say the same."""
+        units, count = self.units, self.asking
+        number = [self.profiles.number(self.template(c)) for c in range(count)]
+        table = np.column_stack(
+            [
+                np.array(number, np.int64),
+                *(each[:count] for each in (units.request, units.checked, units.scoring)),
+            ]
+        )
+        _, group = np.unique(table, axis=0, return_inverse=True)
+        return group.reshape(-1).astype(np.int64)
+
+    def heard(self, c: int) -> tuple[NDArray[np.bool_], Int64, Int64]:
+        """Whose units the topology filters of a class count.
+
+        Returns: [C] the classes that any of its rows counts; [J] its rows that must count nobody
+        in the domain of a node; [J, C] what a unit of each class adds to those.
+        """
+        asks, rows = self.counters.asks, self.counters.rows
+        hard, near, apart, shun = (
+            row[at[c] : at[c + 1]]
+            for at, row in (
+                (asks.hard_start, asks.hard_row),
+                (asks.near_start, asks.near_row),
+                (asks.apart_start, asks.apart_row),
+                (asks.shun_start, asks.shun_row),
+            )
+        )
+        classes = np.repeat(np.arange(len(self.kinds)), np.diff(rows.add_start))
+        counted = np.isin(rows.add_row, np.concatenate([hard, near, apart, shun]))
+        heard = np.zeros(len(self.kinds), np.bool_)
+        heard[classes[counted]] = True
+        unwanted_row = np.concatenate([apart, shun])
+        unwanted = np.zeros((len(unwanted_row), len(self.kinds)), np.int64)
+        for j, q in enumerate(unwanted_row.tolist()):
+            adds = rows.add_row == q
+            unwanted[j, classes[adds]] = rows.add_amount[adds]
+        return heard, unwanted_row, unwanted
 
     def checked(self, c: int) -> Int64:
         """[R] requests of a class as the resource filter sees them."""
@@ -321,6 +366,7 @@ def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
         weight(pod_topology_spread.NAME, 0),
         weight(inter_pod_affinity.NAME, 0),
         node_resources_fit.STRATEGIES.index(profile.strategy),
+        profile.strategy != "RequestedToCapacityRatio" and fit.columns.tolist() == [0, 1],
         fit.columns,
         fit.weights,
         fit.scalar,

@@ -135,20 +135,25 @@ class Session:
             unit = int(self.residents.after[unit])
         return found
 
-    def freed(self, c: int, nodes: Int64) -> Int64:
-        """Those of the nodes on which a class would fit without the units of lower priority."""
+    def freed(self, c: int, nodes: Int64, refusal: NDArray[np.int8]) -> Int64:
+        """Those of the nodes on which a class would fit without the units of lower priority.
+
+        refusal: why each node refuses it now.
+        """
         engine = self.engine
         fits = np.empty(len(nodes), np.bool_)
         _kernels.freed(
             c,
             self.priority(c),
             nodes,
+            refusal,
             *self.state,
             engine.units,
             engine.tables,
             engine.counters.rows,
             engine.counters.asks,
             self.residents,
+            *engine.heard(c),
             fits,
         )
         return nodes[fits]
@@ -211,6 +216,7 @@ def _memory(engine: Engine, expected: Int64) -> Memory:
     width = 2 * max(1 << max(0, nodes - 1).bit_length(), int(ways.leaves.max(initial=1)))
     slot_of, slots = _slots(expected, engine.asking, max(1, _CACHED_SCORES // width))
     sizes = np.diff(ways.start)[~ways.single]
+    worth_of, shared = _shared(engine.resource_groups(), _CACHED_SCORES // room)
     return Memory(
         slot_of,
         np.full((slots + 1, width), -1, np.int32),
@@ -222,12 +228,25 @@ def _memory(engine: Engine, expected: Int64) -> Memory:
         np.zeros(1, np.int64),
         np.full(nodes, -1, np.int64),
         np.zeros(engine.asking, np.bool_),
+        worth_of,
+        np.empty((shared, nodes), np.int32),
+        np.full(shared, -1, np.int64),
         np.empty(room, np.int64),
         np.empty(room, np.int8),
         np.empty(room, np.int64),
         np.empty(room, np.int64),
         engine.scratch(),
     )
+
+
+def _shared(group: Int64, room: int) -> tuple[Int64, int]:
+    """For each class the row of resource scores that it shares with others; how many there are."""
+    members = np.bincount(group)
+    chosen = np.argsort(-members, kind="stable")[:room]
+    chosen = chosen[members[chosen] > 1]
+    row = np.full(len(members), _NO_SLOT, np.int64)
+    row[chosen] = np.arange(len(chosen))
+    return row[group], len(chosen)
 
 
 def _slots(unit_class: Int64, classes: int, room: int) -> tuple[Int64, int]:
