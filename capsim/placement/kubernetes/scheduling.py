@@ -1,7 +1,7 @@
 """Works off the queue of waiting units, with evictions for units of higher priority.
 
-A victim goes back to the queue, behind the waiting units of its priority: what a controller
-would make anew is the same unit here.
+A victim goes back to the queue, behind the waiting units of its priority (several by name): what
+a controller would make anew is the same unit here.
 """
 
 from __future__ import annotations
@@ -120,12 +120,14 @@ class _Work:
 
     def _make_room(self, unit: int, queue: Int64) -> Int64:
         """Evicts for a unit that found no node, and tries it again; the queue with the victims."""
-        c = int(self._engine.class_of[unit])
-        pin = int(self._engine.topology.unit_pinned[unit])
+        engine = self._engine
+        c, pin = int(engine.class_of[unit]), int(engine.topology.unit_pinned[unit])
         found = self._preemption.outcome(c, pin=pin)
         if not found.candidates:
             return queue
-        victims = np.array(found.best[0].victims, np.int64)
+        units = engine.topology.scenario.units
+        by_name = sorted(found.best[0].victims, key=lambda victim: units[victim].key)
+        victims = np.array(by_name, np.int64)
         for victim in victims.tolist():
             self._session.unbind(victim)
         self._note(victims, np.full(len(victims), _NOWHERE), unit)
