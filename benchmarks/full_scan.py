@@ -34,7 +34,7 @@ def _call(
 ) -> tuple[Int64, float]:
     offered = np.ascontiguousarray(topology.allocatable)
     boards = gpu_share.boards(topology.gpu_devices)
-    used, out = np.zeros_like(offered), np.empty(len(units), np.int64)
+    used, out = _running(topology), np.empty(len(units), np.int64)
     templates = topology.unit_template[units].astype(np.int64)
     sizes = (*offered.shape, boards.shape[1], len(units))
     arrays = (offered, used, boards, topology.request, topology.gpu_share, templates, out)
@@ -42,3 +42,11 @@ def _call(
     started = time.perf_counter()
     function(*(ctypes.c_int64(size) for size in sizes), *pointers)
     return out, time.perf_counter() - started
+
+
+def _running(topology: Topology) -> Int64:
+    """[N, R] what the units that run already take."""
+    used = np.zeros_like(topology.allocatable)
+    runs = topology.unit_node >= 0
+    np.add.at(used, topology.unit_node[runs], topology.request[topology.unit_template[runs]])
+    return used

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import capsim as cs
-from benchmarks import full_scan, inputs
+from benchmarks import full_scan, inputs, recorded
 from capsim.data_files import data_path
 from capsim.placement import compare_packers
 from capsim.placement.shapes import commonest_machine
@@ -130,6 +131,10 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "read-openb": ("1,523 nodes, 8,152 pods", read_openb),
     "pack-openb": ("8,152 pods, every packer", pack_openb),
     "plan-process": ("openb: tables, figures, deck", plan_process),
+    **{
+        f"scheduler-{name}": ("recorded, 5,000 nodes", partial(recorded.workload, name))
+        for name in recorded.REAL_PODS_PER_S
+    },
 }
 
 

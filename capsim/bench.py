@@ -52,13 +52,13 @@ def _python(*arguments: str) -> str:
 def table(measured: Iterable[dict[str, Any]]) -> str:
     """Rows as text; the ratio says how many times longer the yardstick takes."""
     lines = [
-        f"{'benchmark':14} {'size':42} {'min':>8} {'median':>8} {'max':>8} {'MiB':>7}"
+        f"{'benchmark':33} {'size':42} {'min':>8} {'median':>8} {'max':>8} {'MiB':>7}"
         f" {'ratio':>7}  yardstick"
     ]
     for row in measured:
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.1f}x"
         lines.append(
-            f"{row['name']:14} {row['size']:42} {_seconds(row['seconds_min'])}"
+            f"{row['name']:33} {row['size']:42} {_seconds(row['seconds_min'])}"
             f" {_seconds(row['seconds_median'])} {_seconds(row['seconds_max'])}"
             f" {row['peak_memory_mib']:>7,.0f} {ratio:>7}  {row['yardstick']}"
         )

@@ -125,7 +125,7 @@ def test_the_state_does_not_drift(family: str, seed: int, moves: int):
 
 def fresh(engine: Engine, node_of: np.ndarray) -> State:
     """The state of the same cluster with units there from the start."""
-    nodes, counts = engine.initial(engine.topology.allocatable)
+    nodes, _ = engine.initial(engine.topology.allocatable)
     empty = State(
         nodes._replace(
             used=np.zeros_like(nodes.used),
