@@ -482,6 +482,28 @@ def static_scores(c, todo, count, code, static, policy, taint_top, affinity_top,
 
 
 @njit(cache=True, error_model="numpy")
+def varied_scores(c, count, code, static, policy, total):
+    """The same for the first `count` nodes, whose largest raw scores are not known yet."""
+    node_class, score = static.node_class, static.score[c]
+    taint_raw, affinity_raw = static.taint_raw[c], static.affinity_raw[c]
+    w_taint, w_affinity = policy.w_taint, policy.w_affinity
+    taint_top = 0
+    affinity_top = 0
+    for n in range(count):
+        if code[n] == 0:
+            taint_top = max(taint_top, taint_raw[node_class[n]])
+            affinity_top = max(affinity_top, affinity_raw[node_class[n]])
+    for n in range(count):
+        if code[n] == 0:
+            k = node_class[n]
+            total[n] += (
+                score[k]
+                + w_taint * _normalised(taint_raw[k], taint_top, True)
+                + w_affinity * _normalised(affinity_raw[k], affinity_top, False)
+            )
+
+
+@njit(cache=True, error_model="numpy")
 def _normalised(raw, largest, reverse):
     """The scheduler's default normalisation of a raw score to 0..100."""
     if largest == 0:
@@ -952,18 +974,18 @@ def _fill_cells(way, row, nodes, code, total, cells, memory):
     """Set the trees of all cells, and how many of the nodes of each fit."""
     tree, members, leaf, cell = memory.tree, memory.members, cells.leaf, cells.cell
     leaves = cells.leaves[way]
+    if cells.single[way]:
+        for n in range(nodes):
+            tree[row, leaves + n] = total[n] if code[n] == 0 else -1
+        return
     tree[row, : 2 * leaves] = -1
-    single = cells.single[way]
-    if not single:
-        members[row, : cells.start[way + 1] - cells.start[way]] = 0
+    members[row, : cells.start[way + 1] - cells.start[way]] = 0
     for n in range(nodes):
         if code[n] == 0:
             tree[row, leaf[way, n]] = total[n]
-            if not single:
-                members[row, cell[way, n]] += 1
-    if not single:
-        for i in range(leaves - 1, 0, -1):
-            tree[row, i] = max(tree[row, 2 * i], tree[row, 2 * i + 1])
+            members[row, cell[way, n]] += 1
+    for i in range(leaves - 1, 0, -1):
+        tree[row, i] = max(tree[row, 2 * i], tree[row, 2 * i + 1])
 
 
 @njit(cache=True, error_model="numpy")
@@ -992,9 +1014,16 @@ def _choose(c, way, row, counts, static, policy, rows, asks, cells, memory):
     count = cells.start[way + 1] - start
     for g in range(count):
         todo[g] = cells.node[start + g]
-        have[g] = tree[row, root[start + g]] >= 0 if single else members[row, g]
-        code[g] = 0 if have[g] > 0 else _EMPTY
         total[g] = 0
+    if single:
+        leaves = cells.leaves[way]
+        for n in range(count):
+            code[n] = 0 if tree[row, leaves + n] >= 0 else _EMPTY
+            have[n] = 1
+    else:
+        for g in range(count):
+            have[g] = members[row, g]
+            code[g] = 0 if have[g] > 0 else _EMPTY
     topology_filter(c, todo, count, rows, counts, asks, code)
     fits = 0
     for g in range(count):
@@ -1009,18 +1038,7 @@ def _choose(c, way, row, counts, static, policy, rows, asks, cells, memory):
         if policy.w_pods > 0:
             pods_scores(c, todo, count, code, rows, counts, asks, policy.w_pods, total)
         if static.varies[c]:
-            _find_top(c, todo, count, code, static, row, memory.tops)
-            static_scores(
-                c,
-                todo,
-                count,
-                code,
-                static,
-                policy,
-                memory.tops[row, 0],
-                memory.tops[row, 1],
-                total,
-            )
+            varied_scores(c, count, code, static, policy, total)
     best = -1
     chosen = -1
     for g in range(count):

@@ -238,16 +238,22 @@ class Engine:
                 (asks.shun_start, asks.shun_row),
             )
         )
-        classes = np.repeat(np.arange(len(self.kinds)), np.diff(rows.add_start))
-        counted = np.isin(rows.add_row, np.concatenate([hard, near, apart, shun]))
+        classes = self._adding
+        is_asked = np.zeros(len(rows.key), np.bool_)
+        is_asked[np.concatenate([hard, near, apart, shun])] = True
         heard = np.zeros(len(self.kinds), np.bool_)
-        heard[classes[counted]] = True
+        heard[classes[is_asked[rows.add_row]]] = True
         unwanted_row = np.concatenate([apart, shun])
         unwanted = np.zeros((len(unwanted_row), len(self.kinds)), np.int64)
         for j, q in enumerate(unwanted_row.tolist()):
             adds = rows.add_row == q
             unwanted[j, classes[adds]] = rows.add_amount[adds]
         return heard, unwanted_row, unwanted
+
+    @cached_property
+    def _adding(self) -> Int64:
+        """The class behind each entry of Rows.add_row."""
+        return np.repeat(np.arange(len(self.kinds)), np.diff(self.counters.rows.add_start))
 
     def checked(self, c: int) -> Int64:
         """[R] requests of a class as the resource filter sees them."""
