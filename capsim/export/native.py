@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.export.geometry import numbers
 from capsim.export.plain import Run, lines, plain
 from capsim.figures import theme
 
@@ -20,8 +21,8 @@ Values = NDArray[np.float64]
 
 MOST_POINTS = 12_000
 """Points up to which a figure is drawn as a native scatter chart."""
-_SHADES, _SIZES = 10, 5
-_MOST_SERIES = 60
+_SHADES, _SIZES = 10, 8
+_MOST_SERIES = 120
 _COLOURS = (theme.USED, "#009E73", theme.INK, theme.STRANDED, theme.AT_RISK, theme.WAITING)
 
 
@@ -193,8 +194,9 @@ def _scatter(traces: Sequence[Any]) -> Scatter | None:
         mode = trace.mode or ""
         if is_filled(trace) or mode == "text":
             continue
-        x, y = (np.asarray(trace[axis]) for axis in "xy")
-        if x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf":
+        y = numbers(trace.y)
+        x = numbers(range(len(trace.y)) if trace.x is None and y is not None else trace.x)
+        if x is None or y is None or len(x) != len(y):
             return None
         finite = np.isfinite(x) & np.isfinite(y)
         if "lines" in mode or not mode:
@@ -215,8 +217,8 @@ def _lines(
     for start, end in edges.reshape(-1, 2).tolist():
         yield Points(
             name=plain(trace.name or ""),
-            x=x[start:end].astype(np.float64),
-            y=y[start:end].astype(np.float64),
+            x=x[start:end],
+            y=y[start:end],
             colour=_one_colour(trace.line.color, at),
             line_px=float(trace.line.width or 2),
             dash=trace.line.dash not in (None, "solid"),
@@ -235,8 +237,8 @@ def _markers(
         chosen = (colours[0] == shade) & (sizes[0] == step)
         yield Points(
             name=f"{plain(trace.name or '')}{names[shade]}",
-            x=x[chosen].astype(np.float64),
-            y=y[chosen].astype(np.float64),
+            x=x[chosen],
+            y=y[chosen],
             colour=colours[1][shade],
             marker_px=float(sizes[1][step]),
             outline=_outline(marker),
@@ -274,16 +276,16 @@ def _shades(
 def _size_steps(
     size: object, finite: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each marker the number of its size, and the sizes: a few that stand for all."""
+    """For each marker the number of its size, and the sizes: a few, none too large."""
     count = int(finite.sum())
     if size is None or isinstance(size, int | float):
         return np.zeros(count, np.int64), np.array([float(size or 6)])
     given = np.asarray(size, np.float64)[finite]
-    known = np.unique(np.round(given, 1))
+    known = np.unique(np.floor(given * 10) / 10)
     if len(known) > _SIZES:
-        known = np.unique(np.quantile(given, (np.arange(_SIZES) + 0.5) / _SIZES))
-    nearest = np.abs(given[:, None] - known[None, :]).argmin(axis=1)
-    return nearest.astype(np.int64), known
+        known = np.geomspace(known[0], known[-1], _SIZES)
+    step = np.searchsorted(known, given + 1e-6, side="right") - 1
+    return np.maximum(step, 0).astype(np.int64), known
 
 
 def _scale(colorscale: object) -> list[tuple[float, str]]:

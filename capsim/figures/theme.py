@@ -148,6 +148,11 @@ def mix(first: str, second: str, share: float) -> str:
     return "#" + "".join(f"{value:02X}" for value in mixed)
 
 
+def over_words(use: NDArray[np.float64]) -> str:
+    """What the colour of overfull nodes means, where there are any."""
+    return " · red: more than it has" if bool((use > OVERFULL).any()) else ""
+
+
 def band_name(low: float, high: float) -> str:
     """A band of use in words: "20–40 %"."""
     return f"{low:.0f}–{high:.0f} %"

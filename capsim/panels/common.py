@@ -283,8 +283,9 @@ class DeckTray:
 
         if not self.slides:
             raise ModelError("The deck has no slides yet: add one first.")
+        stated = [each for slide in self.slides for each in slide.layout.meta["assumptions"]]
         try:
-            deck(self.slides, title=self.title).save(self.file)
+            deck(self.slides, title=self.title, assumptions=stated).save(self.file)
         except OSError as error:
             raise ModelError(f"{self.file}: cannot be written ({error.strerror}).") from None
         return self.file

@@ -62,7 +62,8 @@ def how_many_machines(
     >>> cs.panels.how_many_machines(cs.read("cluster.yaml"))
     """
     topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
-    return HowManyMachines(topology, machine_shapes(topology, catalogue), tray or DeckTray())
+    tray = tray or DeckTray(title=f"Capacity plan: {topology.scenario.name}")
+    return HowManyMachines(topology, machine_shapes(topology, catalogue), tray)
 
 
 def machine_shapes(topology: Topology, catalogue: Sequence[str] = ()) -> dict[str, Node]:

@@ -76,7 +76,6 @@ def _key(figure: go.Figure, resources: Sequence[tuple[str, str]]) -> None:
 def live(figure: go.Figure) -> Any:
     """The figure as a widget as wide as its cell; its title is the panel's headline."""
     widget = go.FigureWidget(figure)
-    # Without it the figure keeps the width that it had when it was first drawn.
     widget._config = {**widget._config, "responsive": True, "displaylogo": False}
     widget.update_layout(
         width=None,
@@ -84,7 +83,23 @@ def live(figure: go.Figure) -> Any:
         autosize=True,
         margin={"l": 64, "r": 16, "t": 30, "b": 56},
     )
+    _draw_again_once_shown(widget)
     return widget
+
+
+def _draw_again_once_shown(widget: Any) -> None:
+    """Plotly first draws before it stands on the page and takes 700 px; then it knows its width.
+
+    Its first message back says that it stands there. This also makes the first move as quick as
+    all others.
+    """
+
+    def shown(change: Any) -> None:
+        if change.new is not None:
+            widget.unobserve(shown, "_js2py_traceDeltas")
+            widget.layout.margin.t += 1
+
+    widget.observe(shown, "_js2py_traceDeltas")
 
 
 def update(widget: Any, answer: Answer, names: Sequence[str]) -> None:

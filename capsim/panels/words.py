@@ -67,7 +67,7 @@ def tiles(answer: Answer, *, reasons: bool) -> str:
     four = (_fits(answer), _waits(answer, reasons), _stranded(answer), _needs(answer))
     body = "".join(
         f"<div style='{_CARD};border-top:4px solid {colour}'><div style='{_SOFT}'>{title}</div>"
-        f"<div style='font-size:24px;font-weight:700;line-height:1.3'>{big}</div>"
+        f"<div style='font-size:23px;font-weight:700;line-height:1.3'>{big}</div>"
         f"<div style='{_SOFT}'>{small}</div></div>"
         for title, colour, big, small in four
     )
@@ -108,8 +108,10 @@ def _reasons(plan: Placement) -> str:
 
 def _stranded(answer: Answer) -> _Tile:
     told, _, why = answer.stranded.headline().rstrip(".").partition(": ")
-    big = told.removesuffix(" are stranded").removesuffix(" is stranded")
-    return "Free but stranded", theme.STRANDED, big, why.replace(", ", "<br>")
+    share, _, of_what = told.partition(" of ")
+    noun = of_what.removesuffix(" are stranded").removesuffix(" is stranded")
+    title = f"{capital(noun)} free but stranded" if noun else "Free but stranded"
+    return title, theme.STRANDED, share if noun else "none", why.replace(", ", "<br>")
 
 
 def _needs(answer: Answer) -> _Tile:

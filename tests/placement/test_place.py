@@ -288,6 +288,11 @@ def test_three_resources_are_balanced_by_the_standard_deviation():
     assert scores(place([machine], [asking], profile=profile), "web") == {"n1": 59}
 
 
+def test_an_overfull_resource_is_balanced_as_a_full_one():
+    plan = place([node()], [*overfull(), pod(memory="8Gi")], profile=BALANCED)
+    assert scores(plan, "web") == {"n1": 75}
+
+
 def test_a_unit_without_requests_is_not_asked_about_balance():
     plan = place(nodes(2), [pod("old", on="n1", cpu="4"), pod()])
     assert "NodeResourcesBalancedAllocation" not in plan.explain("web").table.columns
