@@ -17,8 +17,10 @@ _SUFFIXES = (".json", ".json.gz")
 
 
 def _scheduler(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim import warm
     from capsim.placement.kubernetes.replay import replay
 
+    warm.placing()
     return replay(case)
 
 

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 
-from capsim.scenario import Container, GpuShare, Node, Port, Scenario, Template, Unit
+from capsim.scenario import (
+    Container,
+    GpuShare,
+    Node,
+    Port,
+    Scenario,
+    Template,
+    TopologySpreadConstraint,
+    Unit,
+)
 
 
 def _tiny() -> Scenario:
+    """Two nodes, on which a unit that is spread evicts another."""
     requests = {"cpu": "1", "memory": "1Gi"}
     plain = Template(containers=(Container(requests=requests, ports=(Port(host_port=80),)),))
     shared = Template(
         containers=(Container(requests=requests),), gpu_share=GpuShare(devices=1, milli=500)
     )
+    spread = TopologySpreadConstraint(
+        max_skew=1, topology_key="zone", when_unsatisfiable="DoNotSchedule"
+    )
+    urgent = Template(
+        containers=(Container(requests={"cpu": "4", "memory": "1Gi"}),),
+        topology_spread_constraints=(spread,),
+        priority=1,
+    )
     size = {"cpu": "4", "memory": "8Gi", "pods": "10"}
-    nodes = tuple(Node(name=f"n{i}", allocatable=size, gpu_devices=1) for i in range(2))
-    running = Unit(name="r", template="plain", node="n0")
-    waiting = tuple(
-        Unit(name=f"{name}{i}", template=name) for i in range(2) for name in ("plain", "shared")
+    nodes = tuple(
+        Node(name=f"n{i}", labels={"zone": "a"}, allocatable=size, gpu_devices=1) for i in range(2)
     )
-    return Scenario(
-        nodes=nodes, templates={"plain": plain, "shared": shared}, units=(running, *waiting)
+    running = tuple(Unit(name=f"r{i}", template="plain", node=f"n{i}") for i in range(2))
+    waiting = (
+        *(Unit(name=f"{name}{i}", template=name) for i in range(2) for name in ("plain", "shared")),
+        Unit(name="urgent", template="urgent"),
     )
+    templates = {"plain": plain, "shared": shared, "urgent": urgent}
+    return Scenario(nodes=nodes, templates=templates, units=(*running, *waiting))
 
 
 def _steps() -> dict[str, Callable[[], object]]:
@@ -42,9 +63,12 @@ def _steps() -> dict[str, Callable[[], object]]:
     }
 
 
+@cache
 def placing() -> None:
-    """Load or compile the kernels of placing alone."""
-    _steps()["placing"]()
+    """Load or compile the kernels of placing and explaining alone."""
+    steps = _steps()
+    steps["placing"]()
+    steps["explaining"]()
 
 
 def warm(*, show: bool = True) -> None:

@@ -9,15 +9,24 @@ import numpy as np
 
 from capsim.placement.kubernetes import unmodelled
 from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes.scheduling import History, work_off
 from capsim.placement.machines import machines
 from capsim.placement.result import Placement
 from capsim.scenario import Assumption, Scenario, SchedulerProfile
-from capsim.topology import Topology, compile_scenario
+from capsim.topology import Int32, Topology, compile_scenario
 
 _TIES = Assumption(
     name="equal scores",
     value="the first node in the order of the input is taken (kube-scheduler draws one)",
     source="Kubernetes 1.34, schedule_one; the recorded decisions are made the same way",
+)
+
+_EVICTED = Assumption(
+    name="evicted units",
+    value="each waits again at once, behind the waiting units of its priority; the unit for which "
+    "it left takes its place without waiting for it to end",
+    source="Kubernetes 1.34, DefaultPreemption; in a cluster the controller makes a new pod, and "
+    "the room is nominated until the old one has ended",
 )
 
 
@@ -32,7 +41,8 @@ def place(
     """Which node each waiting unit goes to, as kube-scheduler would decide.
 
     Units are taken one at a time by priority, then in the order in which they arrived; a placed
-    unit counts for the next. Units that run already stay where they are.
+    unit counts for the next. Units that run already stay where they are, unless the profile lets
+    a unit of higher priority that fits nowhere else evict them; they wait again then.
 
     Parameters: cluster, a scenario or a compiled one (compile once when asking often); profile of
     the scheduler, by default the scenario's own; headroom, share of every node's cpu and memory
@@ -54,24 +64,24 @@ def place(
     engine = scheduler(topology, policy)
     started = time.perf_counter()
     state = engine.initial(offer.offered)
-    chosen = engine.run(state, engine.waiting)
+    history = work_off(engine, state)
     seconds = time.perf_counter() - started
-    node_of = topology.unit_node.copy()
-    node_of[engine.waiting] = chosen
     return Placement(
         topology=topology,
         machines=offer,
         engine=engine,
         method=f"kube-scheduler, {policy.strategy}",
-        node_of=node_of,
-        order=_tried(topology, engine),
+        node_of=history.node_of(topology.unit_node),
+        order=_tried(topology, history),
+        history=history,
         state=state,
         seconds=seconds,
         assumptions=(
             *topology.scenario.assumptions,
             *offer.assumptions,
-            unmodelled.assumption(topology.scenario, policy),
+            unmodelled.assumption(topology.scenario),
             _TIES,
+            *((_EVICTED,) if history.evictor else ()),
         ),
     )
 
@@ -86,8 +96,8 @@ def _scheduler(topology: Topology, profile_json: str) -> Engine:
     return Engine(topology, SchedulerProfile.model_validate_json(profile_json))
 
 
-def _tried(topology: Topology, engine: Engine) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """The queue, then the units that never enter it because a gate holds them."""
-    waiting = np.flatnonzero(topology.unit_node < 0)
-    held = np.setdiff1d(waiting, engine.waiting, assume_unique=True)
-    return np.concatenate([engine.waiting, held]).astype(np.int32)
+def _tried(topology: Topology, history: History) -> Int32:
+    """The units as they were tried, then those that never enter the queue."""
+    tried = history.tried
+    held = np.setdiff1d(np.flatnonzero(topology.unit_node < 0), tried, assume_unique=True)
+    return np.concatenate([tried, held]).astype(np.int32)

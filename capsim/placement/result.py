@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from capsim.placement import tables
-from capsim.placement.kubernetes.engine import Engine, Nodes
+from capsim.placement.kubernetes.engine import Engine, State
 from capsim.placement.kubernetes.explain import Explanation, explain
 from capsim.placement.kubernetes.refusals import Refusal, refusals
+from capsim.placement.kubernetes.scheduling import History
 from capsim.placement.machines import Machines
 from capsim.scenario import Assumption, Scenario
 from capsim.topology import Int32, Int64, Topology
@@ -37,10 +38,12 @@ class Placement:
     node_of: Int32
     """[U] row of the node, -1 while waiting."""
     order: Int32
-    """Rows of the units that were waiting, in the order in which they were tried."""
+    """Rows of the units that waited at some time, in the order in which they were last tried."""
+    history: History
+    """Every attempt and eviction."""
     engine: Engine
     """The scheduler, compiled; it answers `explain`."""
-    state: Nodes
+    state: State
     """What the nodes offer and what is taken at the end."""
     seconds: float
     """Time spent deciding."""
@@ -75,6 +78,11 @@ class Placement:
     def waiting(self) -> Int64:
         """Rows of the units that found no place, in the order in which they were tried."""
         return self.order[self.node_of[self.order] < 0].astype(np.int64)
+
+    @cached_property
+    def evicted(self) -> dict[int, int]:
+        """Rows of the units that had to leave a node, and for which unit each left (last)."""
+        return self.history.evictor
 
     @cached_property
     def refusals(self) -> tuple[Refusal, ...]:

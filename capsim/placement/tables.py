@@ -49,7 +49,10 @@ def units(plan: Placement) -> pd.DataFrame:
     names = np.array([node.name for node in plan.scenario.nodes] + [None], object)
     zones = np.array([node.zone for node in plan.scenario.nodes] + [None], object)
     state = np.where(plan.node_of < 0, "waiting", "placed").astype(object)
-    state[topology.unit_node >= 0] = "running"
+    state[(topology.unit_node >= 0) & (plan.node_of >= 0)] = "running"
+    for row, by in plan.evicted.items():
+        gone = "moved" if plan.node_of[row] >= 0 else "evicted"
+        state[row] = f"{gone} for {listed[by].key}"
     return pd.DataFrame(
         {
             "namespace": [unit.namespace for unit in listed],
@@ -112,9 +115,9 @@ def reasons(plan: Placement) -> pd.DataFrame:
 
 def bind(topology: Topology, node_of: Int32) -> Topology:
     """The topology with every placed unit bound to its node."""
-    names = [node.name for node in topology.scenario.nodes]
+    names = [*(node.name for node in topology.scenario.nodes), None]
     bound = tuple(
-        unit if row < 0 or unit.node is not None else unit.model_copy(update={"node": names[row]})
+        unit if unit.node == names[row] else unit.model_copy(update={"node": names[row]})
         for unit, row in zip(topology.scenario.units, node_of.tolist(), strict=True)
     )
     scenario = topology.scenario.model_copy(update={"units": bound})

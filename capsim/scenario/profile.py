@@ -55,6 +55,8 @@ _CPU_AND_MEMORY = (ResourceWeight(name="cpu"), ResourceWeight(name="memory"))
 class SchedulerProfile(Spec):
     """The decisions of a kube-scheduler profile; the default is that of Kubernetes 1.34."""
 
+    scheduler_name: str = "default-scheduler"
+    """It schedules the units whose templates name it."""
     strategy: Strategy = "LeastAllocated"
     resources: tuple[ResourceWeight, ...] = _CPU_AND_MEMORY
     """What NodeResourcesFit scores."""
@@ -64,6 +66,9 @@ class SchedulerProfile(Spec):
     ignored_resources: tuple[str, ...] = ()
     ignored_resource_groups: tuple[str, ...] = ()
     filters: tuple[str, ...] = FILTER_ORDER
+    """In the order in which they are asked."""
+    narrows_by_name: bool = True
+    """Node names in required affinity terms narrow the nodes beforehand (NodeAffinity)."""
     score_weights: dict[str, int] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     added_affinity: NodeAffinity | None = None
     hard_pod_affinity_weight: int = Field(default=1, ge=0, le=100)

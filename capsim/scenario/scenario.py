@@ -52,6 +52,8 @@ class Scenario(Spec):
     quotas: tuple[Quota, ...] = ()
     autoscalers: tuple[Autoscaler, ...] = ()
     profile: SchedulerProfile = SchedulerProfile()
+    other_profiles: tuple[SchedulerProfile, ...] = ()
+    """Of the same scheduler configuration, for units that name them."""
     remarks: tuple[str, ...] = ()
     """What was assumed or left out when this was read, one sentence each."""
     assumptions: tuple[Assumption, ...] = ()

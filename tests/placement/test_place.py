@@ -75,9 +75,44 @@ def test_units_that_run_stay_where_they_are():
     assert where(place(nodes(2), crowded)) == {"a": "n1", "b": "n1", "c": "n2"}
 
 
-def test_a_unit_of_high_priority_waits_rather_than_evict():
+def test_a_unit_of_high_priority_evicts_what_then_waits():
     plan = place([node(cpu="1")], [pod("old", on="n1", cpu="1"), pod("new", cpu="1", priority=9)])
+    assert where(plan) == {"old": None, "new": "n1"}
+    assert plan.table["state"].tolist() == ["evicted for default/new", "placed"]
+    assert "old was evicted for default/new." in str(plan.explain("old"))
+    assert "old had to leave for default/new." in str(plan.explain("new"))
+    assert plan.pending["unit"].tolist() == ["old"]
+    assert "evicted units" in [assumption.name for assumption in plan.assumptions]
+
+
+def test_an_evicted_unit_moves_where_there_is_room():
+    machines = [node("n1", cpu="2"), node("n2", cpu="1")]
+    units = [pod("old", on="n1", cpu="1"), pod("new", cpu="2", priority=9)]
+    plan = place(machines, units)
+    assert where(plan) == {"old": "n2", "new": "n1"}
+    assert plan.table["state"].tolist() == ["moved for default/new", "placed"]
+    assert plan.placed_topology.unit_node.tolist() == [1, 0]
+
+
+def test_a_profile_without_preemption_evicts_nothing():
+    units = [pod("old", on="n1", cpu="1"), pod("new", cpu="1", priority=9)]
+    plan = place([node(cpu="1")], units, profile=SchedulerProfile(preemption=False))
     assert where(plan) == {"old": "n1", "new": None}
+
+
+def test_a_unit_of_another_scheduler_is_not_placed():
+    plan = place(nodes(1), [pod(scheduler_name="volcano")])
+    assert nodes_of(plan) == [None]
+    assert plan.refusals[0].message == (
+        "asks for a scheduler that the configuration does not have (volcano)."
+    )
+
+
+def test_every_unit_is_placed_by_the_profile_that_it_names():
+    packs = SchedulerProfile(scheduler_name="packer", strategy="MostAllocated")
+    units = [pod("old", on="n2", cpu="1"), pod("a"), pod("b", scheduler_name="packer")]
+    scenario = cluster(nodes(2), units).replace(other_profiles=(packs,))
+    assert where(cs.place(scenario)) == {"old": "n2", "a": "n1", "b": "n2"}
 
 
 # Requests -----------------------------------------------------------------------------------

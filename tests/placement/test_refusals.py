@@ -175,8 +175,7 @@ def test_a_full_node_is_resolvable_and_one_that_is_too_small_is_not():
         node("off", unschedulable=True),
     ]
     plan = place(machines, [pod("old", on="full", cpu="4"), pod(cpu="2")])
-    template = int(plan.topology.unit_template[1])
-    answers = plan.engine.evaluate(plan.state, template)
+    answers = plan.engine.evaluate(plan.state, int(plan.engine.class_of[1]))
     assert unresolvable(plan.engine, plan.offered, answers).tolist() == [False, True, False, True]
     pinned = unresolvable(plan.engine, plan.offered, answers, pin=0)
     assert pinned.tolist() == [False, True, True, True]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import capsim as cs
+from capsim.placement.kubernetes.profiles import Profiles
 from capsim.placement.kubernetes.static import allowed, static_tables
 from capsim.scenario import NodeImage, SchedulerProfile
 from tests.placement.builders import (
@@ -30,7 +31,7 @@ from tests.placement.builders import (
 def tables(machines, units, profile=None):
     topology = cs.compile_scenario(cluster(machines, units))
     rows = range(len(topology.template_keys))
-    return static_tables(topology, rows, profile or SchedulerProfile())
+    return static_tables(topology, rows, Profiles([profile or SchedulerProfile()]))
 
 
 def classes(machines, units, profile=None) -> list[int]:
@@ -93,7 +94,7 @@ def test_raw_scores_vary_only_where_passing_nodes_differ():
 
 
 def test_without_templates_there_is_nothing_to_ask():
-    found = static_tables(cs.compile_scenario(cluster(nodes(2))), [], SchedulerProfile())
+    found = static_tables(cs.compile_scenario(cluster(nodes(2))), [], Profiles([SchedulerProfile()]))
     assert found.refusal.shape == (0, 1)
     assert found.varies.tolist() == []
 

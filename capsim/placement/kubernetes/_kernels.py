@@ -7,7 +7,14 @@ dividends here are non-negative except where a note says otherwise.
 
 Each plugin is one function over a list of nodes, `todo[:count]`. It is called once a list, not
 once a node: numba counts references to every array argument, which costs more than the plugin.
-Refusals are codes: 0 fits, k > 0 the k-th static filter, -1 host ports, -2 resources, -3 boards.
+Refusals are codes: 0 fits, k > 0 the k-th static filter, -1 host ports, -2 resources, -3 boards,
+-4 no label of a spread key, -5 spread too uneven, -6 company missing, -7 unwanted company, -8
+unwanted by others.
+
+Topology terms (PodTopologySpread, InterPodAffinity) read counters: a row q counts units of one
+description by the domains of one topology key. A class of units that has such terms sees the
+nodes as cells: nodes that are in the same domains of all its keys. What its terms say is asked
+once a cell; in each cell a tournament tree keeps the best of the other scores.
 """
 
 from __future__ import annotations
@@ -19,6 +26,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 Int64 = NDArray[np.int64]
+#: The code of a cell in which no node fits.
+_EMPTY = 100
 
 
 class Nodes(NamedTuple):
@@ -74,6 +83,8 @@ class Static(NamedTuple):
     """[C, K]"""
     varies: NDArray[np.bool_]
     """[C] whether raw scores differ among the nodes that pass."""
+    tops: Int64
+    """[C, 2] the largest raw taint and affinity scores of the nodes that pass."""
 
 
 class Policy(NamedTuple):
@@ -83,6 +94,9 @@ class Policy(NamedTuple):
     w_balanced: int
     w_taint: int
     w_affinity: int
+    w_spread: int
+    w_pods: int
+    """InterPodAffinity."""
     strategy: int
     """0 LeastAllocated, 1 MostAllocated, 2 RequestedToCapacityRatio."""
     fit_columns: Int64
@@ -94,6 +108,163 @@ class Policy(NamedTuple):
     """Their scores, 0..100."""
     balanced_columns: Int64
     balanced_scalar: NDArray[np.bool_]
+
+
+class Rows(NamedTuple):
+    """Q rows of counters: what each counts, and what each class of units adds to them."""
+
+    domain: NDArray[np.int32]
+    """[keys, N] domain of each node by topology key, -1 where it has no such label."""
+    eligible: NDArray[np.bool_]
+    """[masks, N] nodes whose units count."""
+    key: Int64
+    """[Q]"""
+    mask: Int64
+    """[Q] row of eligible, -1 for every node."""
+    blank: Int64
+    """[Q] domain in which nodes without the label count, -1 for none."""
+    start: Int64
+    """[Q + 1] where a row begins in Counts.number."""
+    exists: NDArray[np.bool_]
+    """[start[Q]] whether the domain has an eligible node."""
+    domains: Int64
+    """[Q] how many exist, where the smallest count matters; else 0."""
+    key_blank: Int64
+    """[keys] the domain of the empty value."""
+    add_start: Int64
+    """[C + 1] where a class begins in add_row."""
+    add_row: Int64
+    add_amount: Int64
+
+
+class Counts(NamedTuple):
+    """The counters; updated in place while units are placed and evicted."""
+
+    number: Int64
+    """Ragged, see Rows.start."""
+    total: Int64
+    """[Q] units counted in any domain."""
+    lowest: Int64
+    """[Q] the smallest count of a domain that exists."""
+    at_lowest: Int64
+    """[Q] domains that have it."""
+
+
+class Asks(NamedTuple):
+    """What classes of units look at: rows of counters, ragged by class (start: [C + 1])."""
+
+    cells: Int64
+    """[C] row of Cells, -1 for a class without topology terms."""
+    hard_start: Int64
+    hard_row: Int64
+    hard_skew: Int64
+    hard_domains: Int64
+    """minDomains"""
+    hard_self: Int64
+    """1 where the unit counts itself."""
+    soft_start: Int64
+    soft_row: Int64
+    soft_skew: Int64
+    soft_host: NDArray[np.bool_]
+    """Whether the domains are single nodes."""
+    need_all: NDArray[np.bool_]
+    """[C] nodes that lack a soft key are left out of the spread score."""
+    near_start: Int64
+    near_row: Int64
+    near_self: NDArray[np.bool_]
+    """[C] the unit meets its own required terms."""
+    apart_start: Int64
+    apart_row: Int64
+    shun_start: Int64
+    shun_row: Int64
+    pull_start: Int64
+    pull_row: Int64
+    pull_weight: Int64
+
+
+class Cells(NamedTuple):
+    """S ways to see the nodes as cells; each cell is a subtree of a tournament tree."""
+
+    single: NDArray[np.bool_]
+    """[S] every node is a cell of its own, in node order."""
+    start: Int64
+    """[S + 1] where a way begins in node and root."""
+    node: Int64
+    """A node of each cell."""
+    root: Int64
+    """Place of each cell's root in the tree."""
+    cell: NDArray[np.int32]
+    """[S, N]"""
+    leaf: NDArray[np.int32]
+    """[S, N] place of each node in the tree."""
+    node_at: NDArray[np.int32]
+    """[S, .] node of each leaf."""
+    leaves: Int64
+    """[S]"""
+
+
+class Scratch(NamedTuple):
+    """Room for the spread score to work in."""
+
+    raw: NDArray[np.float64]
+    """[N]"""
+    stamp: Int64
+    """[domains] the last question in which a domain was seen."""
+    asked: Int64
+    """[1] number of such questions."""
+    logarithm: NDArray[np.float64]
+    """[N + 3] natural logarithms."""
+
+
+class Memory(NamedTuple):
+    """What is kept of the last answers, and room to work in."""
+
+    slot_of: Int64
+    """[C] the row of the class in the score cache, -1 for none."""
+    tree: NDArray[np.int32]
+    """[slots + 1, .] tournament trees; -1 where the node does not fit."""
+    seen: Int64
+    """[slots + 1] changes that a row has taken in, -1 for an empty row."""
+    tops: Int64
+    """[slots + 1, 4]"""
+    fits: Int64
+    """[slots + 1] nodes that fit, for classes without topology terms."""
+    members: Int64
+    """[slots + 1, cells] nodes that fit in each cell."""
+    log: Int64
+    """Changed nodes in order."""
+    logged: Int64
+    """[1]"""
+    last_change: Int64
+    """[N] place of the node's last entry in log."""
+    refused: NDArray[np.bool_]
+    """[C] classes that find no node until one is freed."""
+    todo: Int64
+    code: NDArray[np.int8]
+    total: Int64
+    have: Int64
+    scratch: Scratch
+
+
+class Residents(NamedTuple):
+    """Which units are on each node, in the scheduler's order: doubly linked lists of rows."""
+
+    first: Int64
+    """[N]"""
+    last: Int64
+    """[N]"""
+    after: Int64
+    """[U]"""
+    before: Int64
+    """[U]"""
+    node: Int64
+    """[U] -1 for a unit that is nowhere."""
+    away: NDArray[np.bool_]
+    """[U] evicted on trial."""
+    unit_class: Int64
+    """[U]"""
+    priority: Int64
+    """[U]"""
 
 
 @njit(cache=True, error_model="numpy")
@@ -272,17 +443,25 @@ def _normalised(raw, largest, reverse):
 @njit(cache=True, error_model="numpy")
 def bind(n, c, nodes, units):
     """Account one unit of class c on node n; it takes the tightest GPU boards that fit."""
-    used, gpu_free, milli = nodes.used, nodes.gpu_free, units.gpu_need[c, 1]
+    used = nodes.used
     for r in range(used.shape[1]):
         used[n, r] += units.request[c, r]
     nodes.accounted[n, 0] += units.accounted[c, 0]
     nodes.accounted[n, 1] += units.accounted[c, 1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
         nodes.port_use[n, units.own_port[i]] += 1
-    # Boards are taken in the order of what they have left; `least`, `last` is the one taken before.
+    if units.gpu_need[c, 0] > 0:
+        take_boards(n, c, nodes.gpu_free, units.gpu_need)
+
+
+@njit(cache=True, error_model="numpy")
+def take_boards(n, c, gpu_free, gpu_need):
+    """Take the tightest boards of node n that fit a unit of class c."""
+    # They are taken in the order of what is left on them; `least`, `last` is the one before.
+    milli = gpu_need[c, 1]
     least = -1
     last = -1
-    for _ in range(units.gpu_need[c, 0]):
+    for _ in range(gpu_need[c, 0]):
         best = -1
         for d in range(gpu_free.shape[1]):
             left = gpu_free[n, d]
@@ -296,54 +475,225 @@ def bind(n, c, nodes, units):
 
 
 @njit(cache=True, error_model="numpy")
-def bind_all(unit_class, unit_node, nodes, units):
-    """Account every unit that runs already (unit_node >= 0)."""
-    for u in range(len(unit_class)):
-        if unit_node[u] >= 0:
-            bind(unit_node[u], unit_class[u], nodes, units)
+def release(n, c, nodes, units):
+    """Take one unit of class c off node n; its GPU boards are dealt anew by `deal_boards`."""
+    used = nodes.used
+    for r in range(used.shape[1]):
+        used[n, r] -= units.request[c, r]
+    nodes.accounted[n, 0] -= units.accounted[c, 0]
+    nodes.accounted[n, 1] -= units.accounted[c, 1]
+    for i in range(units.own_start[c], units.own_start[c + 1]):
+        nodes.port_use[n, units.own_port[i]] -= 1
 
 
 @njit(cache=True, error_model="numpy")
-def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots, out_node):
-    """Place the waiting units one by one, each where its score is highest; first node on ties.
+def deal_boards(n, nodes, units, residents):
+    """Deal the GPU boards of a node to the units that stay, in their order."""
+    gpu_free = nodes.gpu_free
+    for d in range(gpu_free.shape[1]):
+        gpu_free[n, d] = 1000 if gpu_free[n, d] >= 0 else -1
+    u = residents.first[n]
+    while u >= 0:
+        if not residents.away[u]:
+            take_boards(n, residents.unit_class[u], gpu_free, units.gpu_need)
+        u = residents.after[u]
+
+
+@njit(cache=True, error_model="numpy")
+def count_unit(n, c, sign, rows, counts):
+    """Count one unit of class c on node n in (sign 1) or out (sign -1) of every row it meets."""
+    for i in range(rows.add_start[c], rows.add_start[c + 1]):
+        q = rows.add_row[i]
+        if rows.mask[q] >= 0 and not rows.eligible[rows.mask[q], n]:
+            continue
+        d = rows.domain[rows.key[q], n]
+        if d < 0:
+            d = rows.blank[q]
+        if d < 0:
+            continue
+        before = counts.number[rows.start[q] + d]
+        after = before + sign * rows.add_amount[i]
+        counts.number[rows.start[q] + d] = after
+        counts.total[q] += sign
+        if rows.domains[q] > 0:
+            if after < counts.lowest[q]:
+                counts.lowest[q] = after
+                counts.at_lowest[q] = 1
+            elif sign < 0:
+                counts.at_lowest[q] += after == counts.lowest[q]
+            elif before == counts.lowest[q]:
+                counts.at_lowest[q] -= 1
+                if counts.at_lowest[q] == 0:
+                    find_lowest(q, rows, counts)
+
+
+@njit(cache=True, error_model="numpy")
+def find_lowest(q, rows, counts):
+    """The smallest count of a row, and how many domains have it."""
+    lowest = np.iinfo(np.int64).max
+    having = 0
+    for i in range(rows.start[q], rows.start[q + 1]):
+        if rows.exists[i]:
+            if counts.number[i] < lowest:
+                lowest = counts.number[i]
+                having = 0
+            having += counts.number[i] == lowest
+    counts.lowest[q] = lowest
+    counts.at_lowest[q] = having
+
+
+@njit(cache=True, error_model="numpy")
+def settle(u, n, residents):
+    """Note that unit u is on node n, as the last to arrive."""
+    residents.node[u] = n
+    residents.after[u] = -1
+    residents.before[u] = residents.last[n]
+    if residents.last[n] >= 0:
+        residents.after[residents.last[n]] = u
+    else:
+        residents.first[n] = u
+    residents.last[n] = u
+
+
+@njit(cache=True, error_model="numpy")
+def unsettle(u, residents):
+    """Note that unit u is gone; the last unit of its node moves into its place.
+
+    Source: Kubernetes 1.34, NodeInfo.RemovePod.
+    """
+    n, after, before = residents.node[u], residents.after, residents.before
+    last = residents.last[n]
+    residents.last[n] = before[last]
+    if before[last] >= 0:
+        after[before[last]] = -1
+    else:
+        residents.first[n] = -1
+    if last != u:
+        after[last] = after[u]
+        before[last] = before[u]
+        if after[u] >= 0:
+            before[after[u]] = last
+        else:
+            residents.last[n] = last
+        if before[u] >= 0:
+            after[before[u]] = last
+        else:
+            residents.first[n] = last
+    residents.node[u] = -1
+
+
+@njit(cache=True, error_model="numpy")
+def bind_all(unit_class, unit_node, nodes, counts, units, rows):
+    """Account every unit that runs already (unit_node >= 0)."""
+    for u in range(len(unit_node)):
+        if unit_node[u] >= 0:
+            bind(unit_node[u], unit_class[u], nodes, units)
+            count_unit(unit_node[u], unit_class[u], 1, rows, counts)
+
+
+@njit(cache=True, error_model="numpy")
+def settle_all(order, unit_node, residents):
+    """Note where units are, in this order of arrival."""
+    for u in order:
+        settle(u, unit_node[u], residents)
+
+
+@njit(cache=True, error_model="numpy")
+def arrive(u, n, nodes, counts, units, rows, residents, memory):
+    """Bind unit u to node n outside of `schedule`."""
+    bind(n, residents.unit_class[u], nodes, units)
+    count_unit(n, residents.unit_class[u], 1, rows, counts)
+    settle(u, n, residents)
+    note(n, memory)
+
+
+@njit(cache=True, error_model="numpy")
+def leave(u, nodes, counts, units, rows, residents, memory):
+    """Evict unit u from where it is; classes that found no node may ask again."""
+    c, n = residents.unit_class[u], residents.node[u]
+    release(n, c, nodes, units)
+    count_unit(n, c, -1, rows, counts)
+    unsettle(u, residents)
+    if units.gpu_need[c, 0] > 0:
+        deal_boards(n, nodes, units, residents)
+    note(n, memory)
+    memory.refused[:] = False
+
+
+@njit(cache=True, error_model="numpy")
+def note(n, memory):
+    """Log that a node has changed; a full log is thrown away with the scores that rest on it."""
+    logged = memory.logged[0]
+    if logged == len(memory.log):
+        memory.seen[:] = -1
+        memory.last_change[:] = -1
+        logged = 0
+    memory.log[logged] = n
+    memory.last_change[n] = logged
+    memory.logged[0] = logged + 1
+
+
+@njit(cache=True, error_model="numpy")
+def schedule(
+    unit_class,
+    unit_pin,
+    may_preempt,
+    begin,
+    nodes,
+    counts,
+    units,
+    static,
+    policy,
+    rows,
+    asks,
+    cells,
+    memory,
+    out_node,
+    out_fits,
+    out_total,
+):
+    """Place waiting units one by one, each where its score is highest; first node on ties.
 
     unit_class, unit_pin: int[M], in the order of the queue; pin -1 for none, -2 for a node that
-    is not there. nodes is updated in place. slot_of: int[C], the row of the class in the score
-    cache, -1 for none; slots: number of rows. out_node: int32[M], overwritten; -1 where nothing
-    fits.
+    is not there. may_preempt: bool[C]. begin: the first unit to place. nodes and counts are
+    updated in place. out_node, out_fits, out_total: [M]; the node (-1 where nothing fits), the
+    number of nodes that fit, the score of the node (where several fit).
+
+    Returns: the first unit that finds no node though it may preempt, or M.
 
     A class of units that is met again looks only at the nodes that changed since: its scores are
-    kept in a tournament tree, so the best node costs log N. As nothing is evicted here, a class
-    that found no node will not find one later.
+    kept in a tournament tree, so the best node costs log N.
     """
     size = len(static.node_class)
     leaves = 1
     while leaves < size:
         leaves *= 2
-    tree = np.full((slots + 1, 2 * leaves), -1, np.int32)
-    seen = np.full(slots + 1, -1, np.int64)
-    tops = np.zeros((slots + 1, 4), np.int64)
-    log = np.empty(len(unit_class), np.int64)
-    logged = 0
-    last_change = np.full(size, -1, np.int64)
-    refused = np.zeros(len(slot_of), np.bool_)
-    everywhere = np.arange(size)
-    todo = np.empty(max(size, 1), np.int64)
-    code = np.empty(max(size, 1), np.int8)
-    total = np.empty(max(size, 1), np.int64)
+    slots = len(memory.seen) - 1
+    slot_of, tree, seen, tops = memory.slot_of, memory.tree, memory.seen, memory.tops
+    log, last_change, refused = memory.log, memory.last_change, memory.refused
+    todo, code, total = memory.todo, memory.code, memory.total
+    # Fields of the tuples that every unit needs: numba counts a reference at each access.
+    position, fits, ways, added = memory.logged, memory.fits, asks.cells, rows.add_start
+    varies, static_tops, skips_balance = static.varies, static.tops, units.skips_balance
 
-    for m in range(len(unit_class)):
+    for m in range(begin, len(unit_class)):
         c = unit_class[m]
         out_node[m] = -1
-        if refused[c] or unit_pin[m] == -2:
-            continue
-        if unit_pin[m] >= 0:
+        out_fits[m] = 0
+        if unit_pin[m] == -2 or refused[c]:
+            chosen = -1
+        elif unit_pin[m] >= 0:
             todo[0] = unit_pin[m]
             filter_nodes(c, todo, 1, nodes, units, static, code)
+            if ways[c] >= 0:
+                topology_filter(c, todo, 1, rows, counts, asks, code)
             chosen = todo[0] if code[0] == 0 else -1
+            out_fits[m] = code[0] == 0
         else:
             # Classes without a row of their own share the last one and start afresh each time.
             row = slot_of[c] if slot_of[c] >= 0 else slots
+            logged = position[0]
+            way = ways[c]
             fresh = row == slots or seen[row] < 0 or logged - seen[row] > size
             count = 0
             if not fresh:
@@ -351,40 +701,67 @@ def schedule(unit_class, unit_pin, nodes, units, static, policy, slot_of, slots,
                     todo[count] = log[i]
                     count += last_change[log[i]] == i
                 filter_nodes(c, todo, count, nodes, units, static, code)
-                if static.varies[c]:
+                if varies[c] and way < 0:
                     fresh = _top_lost(c, todo, count, code, static, tree, row, leaves, tops)
             if fresh:
-                todo[:size] = everywhere
                 count = size
+                for n in range(size):
+                    todo[n] = n
                 filter_nodes(c, todo, count, nodes, units, static, code)
-                if static.varies[c]:
+                if varies[c] and way < 0:
                     _find_top(c, todo, count, code, static, row, tops)
+                else:
+                    tops[row, 0] = static_tops[c, 0]
+                    tops[row, 1] = static_tops[c, 1]
             total[:count] = 0
             if policy.w_fit > 0:
                 fit_scores(c, todo, count, code, nodes, units, policy, policy.w_fit, total)
-            if policy.w_balanced > 0 and not units.skips_balance[c]:
+            if policy.w_balanced > 0 and not skips_balance[c]:
                 balanced_scores(
                     c, todo, count, code, nodes, units, policy, policy.w_balanced, total
                 )
-            static_scores(c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total)
-            if fresh:
-                _fill(tree, row, leaves, size, code, total)
-            else:
-                _update(tree, row, leaves, todo, count, code, total)
+            if way < 0 or not varies[c]:
+                static_scores(
+                    c, todo, count, code, static, policy, tops[row, 0], tops[row, 1], total
+                )
             seen[row] = logged
-            chosen = _first_best(tree, row, leaves)
-            refused[c] = chosen < 0
+            if way < 0:
+                if fresh:
+                    fits[row] = _fill(tree, row, leaves, size, code, total)
+                else:
+                    fits[row] += _update(tree, row, leaves, todo, count, code, total)
+                chosen = _first_best(tree, row, leaves)
+                out_fits[m] = fits[row]
+                out_total[m] = tree[row, 1]
+                refused[c] = chosen < 0
+            else:
+                if fresh:
+                    _fill_cells(way, row, size, code, total, cells, memory)
+                else:
+                    _update_cells(way, row, todo, count, code, total, cells, memory)
+                chosen, out_fits[m], out_total[m] = _choose(
+                    c, way, row, counts, static, policy, rows, asks, cells, memory
+                )
         if chosen >= 0:
             bind(chosen, c, nodes, units)
+            if added[c + 1] > added[c]:
+                count_unit(chosen, c, 1, rows, counts)
             out_node[m] = chosen
-            last_change[chosen] = logged
-            log[logged] = chosen
-            logged += 1
+            logged = position[0]
+            if logged == len(log):
+                note(chosen, memory)
+            else:
+                log[logged] = chosen
+                last_change[chosen] = logged
+                position[0] = logged + 1
+        elif may_preempt[c]:
+            return m
+    return len(unit_class)
 
 
 @njit(cache=True, error_model="numpy")
 def _find_top(c, todo, count, code, static, row, tops):
-    """tops[row]: the largest raw taint and affinity score that fits, and how many nodes have it."""
+    """tops[row]: the largest raw taint and affinity scores, and how many nodes have them."""
     for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
         top = 0
         having = 0
@@ -418,17 +795,29 @@ def _top_lost(c, todo, count, code, static, tree, row, leaves, tops):
 
 @njit(cache=True, error_model="numpy")
 def _fill(tree, row, leaves, nodes, code, total):
-    """Set every leaf of a tournament tree (-1 where the node does not fit) and the maxima."""
+    """Set every leaf of a tournament tree (-1 where the node does not fit) and the maxima.
+
+    Returns: the number of nodes that fit.
+    """
+    fits = 0
     for n in range(nodes):
         tree[row, leaves + n] = total[n] if code[n] == 0 else -1
+        fits += code[n] == 0
+    tree[row, leaves + nodes : 2 * leaves] = -1
     for i in range(leaves - 1, 0, -1):
         tree[row, i] = max(tree[row, 2 * i], tree[row, 2 * i + 1])
+    return fits
 
 
 @njit(cache=True, error_model="numpy")
 def _update(tree, row, leaves, todo, count, code, total):
-    """Set some leaves of a tournament tree and the maxima above, as far as they change."""
+    """Set some leaves of a tournament tree and the maxima above, as far as they change.
+
+    Returns: how many more nodes fit than before.
+    """
+    more = 0
     for j in range(count):
+        more += (code[j] == 0) - (tree[row, leaves + todo[j]] >= 0)
         tree[row, leaves + todo[j]] = total[j] if code[j] == 0 else -1
         i = (leaves + todo[j]) // 2
         while i > 0:
@@ -437,20 +826,383 @@ def _update(tree, row, leaves, todo, count, code, total):
                 break
             tree[row, i] = best
             i //= 2
+    return more
 
 
 @njit(cache=True, error_model="numpy")
 def _first_best(tree, row, leaves):
     """The first node with the highest score, -1 where none fits."""
-    best = tree[row, 1]
-    if best < 0:
-        return -1
-    i = 1
+    return -1 if tree[row, 1] < 0 else _first_leaf(tree, row, 1, leaves) - leaves
+
+
+@njit(cache=True, error_model="numpy")
+def _first_leaf(tree, row, root, leaves):
+    """Place of the first leaf below root that has its score."""
+    best = tree[row, root]
+    i = root
     while i < leaves:
         i *= 2
         if tree[row, i] != best:
             i += 1
-    return i - leaves
+    return i
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_cells(way, row, nodes, code, total, cells, memory):
+    """Set the trees of all cells, and how many of the nodes of each fit."""
+    tree, members, leaf, cell = memory.tree, memory.members, cells.leaf, cells.cell
+    leaves = cells.leaves[way]
+    tree[row, : 2 * leaves] = -1
+    single = cells.single[way]
+    if not single:
+        members[row, : cells.start[way + 1] - cells.start[way]] = 0
+    for n in range(nodes):
+        if code[n] == 0:
+            tree[row, leaf[way, n]] = total[n]
+            if not single:
+                members[row, cell[way, n]] += 1
+    if not single:
+        for i in range(leaves - 1, 0, -1):
+            tree[row, i] = max(tree[row, 2 * i], tree[row, 2 * i + 1])
+
+
+@njit(cache=True, error_model="numpy")
+def _update_cells(way, row, todo, count, code, total, cells, memory):
+    """Set some leaves of the trees of cells, and the maxima of their own cells."""
+    tree, members = memory.tree, memory.members
+    single, start = cells.single[way], cells.start[way]
+    for j in range(count):
+        i = cells.leaf[way, todo[j]]
+        fitted = tree[row, i] >= 0
+        tree[row, i] = total[j] if code[j] == 0 else -1
+        if not single:
+            g = cells.cell[way, todo[j]]
+            members[row, g] += (code[j] == 0) - fitted
+            while i > cells.root[start + g]:
+                i //= 2
+                tree[row, i] = max(tree[row, 2 * i], tree[row, 2 * i + 1])
+
+
+@njit(cache=True, error_model="numpy")
+def _choose(c, way, row, counts, static, policy, rows, asks, cells, memory):
+    """The best node of a class with topology terms: (node or -1, nodes that fit, its score)."""
+    tree, members, have = memory.tree, memory.members, memory.have
+    todo, code, total = memory.todo, memory.code, memory.total
+    start, single, root = cells.start[way], cells.single[way], cells.root
+    count = cells.start[way + 1] - start
+    for g in range(count):
+        todo[g] = cells.node[start + g]
+        have[g] = tree[row, root[start + g]] >= 0 if single else members[row, g]
+        code[g] = 0 if have[g] > 0 else _EMPTY
+        total[g] = 0
+    topology_filter(c, todo, count, rows, counts, asks, code)
+    fits = 0
+    for g in range(count):
+        if code[g] == 0:
+            fits += have[g]
+    if fits == 0:
+        return -1, 0, 0
+    if fits > 1:
+        if policy.w_spread > 0:
+            scratch, weight = memory.scratch, policy.w_spread
+            spread_scores(c, todo, count, code, have, rows, counts, asks, scratch, weight, total)
+        if policy.w_pods > 0:
+            pods_scores(c, todo, count, code, rows, counts, asks, policy.w_pods, total)
+        if static.varies[c]:
+            _find_top(c, todo, count, code, static, row, memory.tops)
+            static_scores(
+                c,
+                todo,
+                count,
+                code,
+                static,
+                policy,
+                memory.tops[row, 0],
+                memory.tops[row, 1],
+                total,
+            )
+    best = -1
+    chosen = -1
+    for g in range(count):
+        if code[g] == 0:
+            score = tree[row, root[start + g]] + total[g]
+            if score > best and single:
+                best, chosen = score, todo[g]
+            elif score >= best and not single:
+                n = _first_node(way, row, g, cells, tree)
+                if score > best or n < chosen:
+                    best, chosen = score, n
+    return chosen, fits, best
+
+
+@njit(cache=True, error_model="numpy")
+def _first_node(way, row, g, cells, tree):
+    """The first node of a cell that has its best score."""
+    i = _first_leaf(tree, row, cells.root[cells.start[way] + g], cells.leaves[way])
+    return cells.node_at[way, i - cells.leaves[way]]
+
+
+@njit(cache=True, error_model="numpy")
+def topology_filter(c, todo, count, rows, counts, asks, code):
+    """PodTopologySpread and InterPodAffinity: refuse by what the domains of a node hold."""
+    spread_filter(c, todo, count, rows, counts, asks, code)
+    company_filter(c, todo, count, rows, counts, asks, code)
+
+
+@njit(cache=True, error_model="numpy")
+def company_filter(c, todo, count, rows, counts, asks, code):
+    """InterPodAffinity: refuse by who else is there."""
+    if asks.near_start[c + 1] > asks.near_start[c]:
+        near_filter(c, todo, count, rows, counts, asks, code)
+    apart_filter(asks.apart_row, asks.apart_start, c, todo, count, rows, counts, -7, code)
+    apart_filter(asks.shun_row, asks.shun_start, c, todo, count, rows, counts, -8, code)
+
+
+@njit(cache=True, error_model="numpy")
+def spread_filter(c, todo, count, rows, counts, asks, code):
+    """PodTopologySpread: refuse where the unit would make a domain too full.
+
+    Source: Kubernetes 1.34, podtopologyspread plugin.
+    """
+    domain, counted = rows.domain, counts.number
+    for h in range(asks.hard_start[c], asks.hard_start[c + 1]):
+        q = asks.hard_row[h]
+        key, start = rows.key[q], rows.start[q]
+        lowest = counts.lowest[q] if rows.domains[q] >= asks.hard_domains[h] else 0
+        most = asks.hard_skew[h] + lowest - asks.hard_self[h]
+        for i in range(count):
+            if code[i] == 0:
+                d = domain[key, todo[i]]
+                if d < 0:
+                    code[i] = -4
+                elif counted[start + d] > most:
+                    code[i] = -5
+
+
+@njit(cache=True, error_model="numpy")
+def near_filter(c, todo, count, rows, counts, asks, code):
+    """InterPodAffinity: refuse where required company is missing.
+
+    The first unit of a kind that wants to be with its like needs only the labels.
+    Source: Kubernetes 1.34, interpodaffinity plugin.
+    """
+    domain, counted = rows.domain, counts.number
+    first, last = asks.near_start[c], asks.near_start[c + 1]
+    alone = asks.near_self[c]
+    for t in range(first, last):
+        alone = alone and counts.total[asks.near_row[t]] == 0
+    for t in range(first, last):
+        q = asks.near_row[t]
+        key, start = rows.key[q], rows.start[q]
+        for i in range(count):
+            if code[i] == 0:
+                d = domain[key, todo[i]]
+                if d < 0 or (not alone and counted[start + d] == 0):
+                    code[i] = -6
+
+
+@njit(cache=True, error_model="numpy")
+def apart_filter(term_row, term_start, c, todo, count, rows, counts, refusal, code):
+    """InterPodAffinity: refuse where a row counts anyone in the node's domain."""
+    domain, counted = rows.domain, counts.number
+    for t in range(term_start[c], term_start[c + 1]):
+        q = term_row[t]
+        key, start = rows.key[q], rows.start[q]
+        if counts.total[q] == 0:
+            continue
+        for i in range(count):
+            if code[i] == 0:
+                d = domain[key, todo[i]]
+                if d >= 0 and counted[start + d] > 0:
+                    code[i] = refusal
+
+
+@njit(cache=True, error_model="numpy")
+def spread_scores(c, todo, count, code, have, rows, counts, asks, scratch, weight, total):
+    """PodTopologySpread: add weight * (0..100), more where domains are emptier.
+
+    todo[i] stands for have[i] nodes. Raw: sum over the keys of count * ln(domains + 2) +
+    maxSkew - 1, rounded half up. Source: Kubernetes 1.34, podtopologyspread plugin.
+    """
+    domain, counted = rows.domain, counts.number
+    raw, stamp, asked = scratch.raw, scratch.stamp, scratch.asked
+    first, last = asks.soft_start[c], asks.soft_start[c + 1]
+    if first == last:
+        return
+    for i in range(count):
+        raw[i] = 0.0 if code[i] == 0 else -1.0
+    if asks.need_all[c]:
+        for t in range(first, last):
+            key = rows.key[asks.soft_row[t]]
+            for i in range(count):
+                if domain[key, todo[i]] < 0:
+                    raw[i] = -1.0
+    scored = 0
+    for i in range(count):
+        if raw[i] >= 0.0:
+            scored += have[i]
+    for t in range(first, last):
+        q = asks.soft_row[t]
+        key, start = rows.key[q], rows.start[q]
+        size = scored
+        if not asks.soft_host[t]:
+            size = 0
+            asked[0] += 1
+            for i in range(count):
+                if raw[i] >= 0.0:
+                    d = domain[key, todo[i]]
+                    if d < 0:
+                        d = rows.key_blank[key]
+                    size += stamp[d] != asked[0]
+                    stamp[d] = asked[0]
+        factor = scratch.logarithm[size + 2]
+        skew = float(asks.soft_skew[t] - 1)
+        for i in range(count):
+            d = domain[key, todo[i]]
+            if raw[i] >= 0.0 and d >= 0:
+                raw[i] += counted[start + d] * factor + skew
+    lowest = np.iinfo(np.int64).max
+    highest = 0
+    for i in range(count):
+        if raw[i] >= 0.0:
+            points = int(np.floor(raw[i] + 0.5))
+            lowest = min(lowest, points)
+            highest = max(highest, points)
+    for i in range(count):
+        if raw[i] >= 0.0:
+            points = int(np.floor(raw[i] + 0.5))
+            total[i] += weight * (
+                100 * (highest + lowest - points) // highest if highest > 0 else 100
+            )
+
+
+@njit(cache=True, error_model="numpy")
+def pods_scores(c, todo, count, code, rows, counts, asks, weight, total):
+    """InterPodAffinity: add weight * (0..100), more where welcome company is.
+
+    Returns: whether any term had anything to say.
+    Source: Kubernetes 1.34, interpodaffinity plugin.
+    """
+    domain, counted = rows.domain, counts.number
+    first, last = asks.pull_start[c], asks.pull_start[c + 1]
+    said = False
+    for t in range(first, last):
+        said = said or counts.total[asks.pull_row[t]] > 0
+    if not said:
+        return False
+    raw = np.zeros(count, np.int64)
+    for t in range(first, last):
+        q = asks.pull_row[t]
+        key, start, worth = rows.key[q], rows.start[q], asks.pull_weight[t]
+        if counts.total[q] == 0:
+            continue
+        for i in range(count):
+            d = domain[key, todo[i]]
+            if d >= 0:
+                raw[i] += worth * counted[start + d]
+    lowest = np.iinfo(np.int64).max
+    highest = np.iinfo(np.int64).min
+    for i in range(count):
+        if code[i] == 0:
+            lowest = min(lowest, raw[i])
+            highest = max(highest, raw[i])
+    if highest > lowest:
+        for i in range(count):
+            if code[i] == 0:
+                share = float(raw[i] - lowest) / float(highest - lowest)
+                total[i] += weight * int(100.0 * share)
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def topology_scores(c, todo, count, code, rows, counts, asks, scratch, out_spread, out_pods):
+    """Scores of PodTopologySpread and InterPodAffinity, and whether each has anything to say."""
+    have = np.ones(count, np.int64)
+    spread_scores(c, todo, count, code, have, rows, counts, asks, scratch, 1, out_spread)
+    said = pods_scores(c, todo, count, code, rows, counts, asks, 1, out_pods)
+    return asks.soft_start[c + 1] > asks.soft_start[c], said
+
+
+@njit(cache=True, error_model="numpy")
+def evict_on_trial(u, nodes, counts, units, rows, residents):
+    """Take unit u off its node until `return_from_trial`."""
+    c, n = residents.unit_class[u], residents.node[u]
+    residents.away[u] = True
+    release(n, c, nodes, units)
+    count_unit(n, c, -1, rows, counts)
+    if units.gpu_need[c, 0] > 0:
+        deal_boards(n, nodes, units, residents)
+
+
+@njit(cache=True, error_model="numpy")
+def return_from_trial(u, nodes, counts, units, rows, residents):
+    """Undo `evict_on_trial`."""
+    c, n = residents.unit_class[u], residents.node[u]
+    residents.away[u] = False
+    bind(n, c, nodes, units)
+    count_unit(n, c, 1, rows, counts)
+    if units.gpu_need[c, 0] > 0:
+        deal_boards(n, nodes, units, residents)
+
+
+@njit(cache=True, error_model="numpy")
+def freed(c, priority, todo, nodes, counts, units, static, rows, asks, residents, out_fits):
+    """Whether class c would fit on each node of todo without its units of lower priority.
+
+    out_fits: bool[len(todo)], overwritten; False where there are no such units.
+    """
+    here = np.empty(1, np.int64)
+    code = np.empty(1, np.int8)
+    lower = np.empty(len(residents.after), np.int64)
+    boards = np.empty(nodes.gpu_free.shape[1], np.int64)
+    for i in range(len(todo)):
+        here[0] = todo[i]
+        count = 0
+        u = residents.first[todo[i]]
+        while u >= 0:
+            if residents.priority[u] < priority:
+                lower[count] = u
+                count += 1
+            u = residents.after[u]
+        out_fits[i] = False
+        if count == 0:
+            continue
+        boards[:] = nodes.gpu_free[todo[i]]
+        for j in range(count):
+            evict_on_trial(lower[j], nodes, counts, units, rows, residents)
+        filter_nodes(c, here, 1, nodes, units, static, code)
+        if asks.cells[c] >= 0:
+            topology_filter(c, here, 1, rows, counts, asks, code)
+        out_fits[i] = code[0] == 0
+        for j in range(count):
+            return_from_trial(lower[j], nodes, counts, units, rows, residents)
+        nodes.gpu_free[todo[i]] = boards
+
+
+@njit(cache=True, error_model="numpy")
+def reprieve(c, n, lower, nodes, counts, units, static, rows, asks, residents, out_victim):
+    """Which of the units of lower priority on node n must go so that class c fits.
+
+    All are taken off; in the given order each comes back unless the class no longer fits.
+    out_victim: bool[len(lower)], overwritten. In the end all is as before.
+    """
+    here = np.full(1, n)
+    code = np.empty(1, np.int8)
+    boards = nodes.gpu_free[n].copy()
+    for u in lower:
+        evict_on_trial(u, nodes, counts, units, rows, residents)
+    for j in range(len(lower)):
+        return_from_trial(lower[j], nodes, counts, units, rows, residents)
+        filter_nodes(c, here, 1, nodes, units, static, code)
+        if asks.cells[c] >= 0:
+            topology_filter(c, here, 1, rows, counts, asks, code)
+        out_victim[j] = code[0] != 0
+        if out_victim[j]:
+            evict_on_trial(lower[j], nodes, counts, units, rows, residents)
+    for j in range(len(lower)):
+        if out_victim[j]:
+            return_from_trial(lower[j], nodes, counts, units, rows, residents)
+    nodes.gpu_free[n] = boards
 
 
 @njit(cache=True, error_model="numpy")

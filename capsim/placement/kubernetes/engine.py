@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +15,104 @@ from capsim.placement.kubernetes import (
     _kernels,
     gpu_share,
     image_locality,
+    inter_pod_affinity,
     node_affinity,
     node_ports,
     node_resources_balanced_allocation,
     node_resources_fit,
+    pod_topology_spread,
     taint_toleration,
 )
-from capsim.placement.kubernetes._kernels import Nodes, Policy, Static, Units
-from capsim.placement.kubernetes.static import StaticTables, static_tables
-from capsim.scenario import SchedulerProfile
-from capsim.topology import Int32, Int64, Topology
+from capsim.placement.kubernetes._kernels import Counts, Nodes, Policy, Scratch, Static, Units
+from capsim.placement.kubernetes.classes import Kind, kinds
+from capsim.placement.kubernetes.counters import counters
+from capsim.placement.kubernetes.profiles import Profiles
+from capsim.placement.kubernetes.static import FILTERS, NARROWED, StaticTables, static_tables
+from capsim.scenario import FILTER_ORDER, SchedulerProfile, Template
+from capsim.topology import Int64, Topology
 
-#: Scores kept at once, over all classes of units (4 bytes each).
-_CACHED_SCORES = 2**26
-_NO_SLOT = -1
+#: Code of the kernels to filter.
+_FILTER_OF = {
+    -1: node_ports.NAME,
+    -2: node_resources_fit.NAME,
+    -3: gpu_share.NAME,
+    **dict.fromkeys((-4, -5), pod_topology_spread.NAME),
+    **dict.fromkeys((-6, -7, -8), inter_pod_affinity.NAME),
+}
+
+
+class State(NamedTuple):
+    """What is taken while units are placed; updated in place."""
+
+    nodes: Nodes
+    counts: Counts
+
+    @property
+    def used(self) -> Int64:
+        """[N, R] requested on each node."""
+        return self.nodes.used
+
+    @property
+    def gpu_free(self) -> Int64:
+        """[N, D] thousandths left on each shared GPU board."""
+        return self.nodes.gpu_free
 
 
 class Engine:
-    """A profile's plugins over a topology, as arrays.
+    """A configuration's plugins over a topology, as arrays.
 
-    Every template is a class of units; the tables of the static plugins are made for those that
-    have waiting units.
+    Units that no plugin can tell apart are one class. Classes that may have to be placed come
+    first (units that wait, and those that could be evicted); the others are only counted.
     """
 
     def __init__(self, topology: Topology, profile: SchedulerProfile) -> None:
         self.topology = topology
         self.profile = profile
-        self.waiting = queue(topology)
-        rows = np.unique(topology.unit_template[self.waiting]).astype(np.int64)
-        self.static = static_tables(topology, rows.tolist(), profile)
-        self._row = np.full(len(topology.template_keys), -1, np.int64)
-        self._row[rows] = np.arange(len(rows))
-        self._policy = _policy(topology, profile)
+        self.profiles = Profiles((profile, *topology.scenario.other_profiles))
+        self.waiting = queue(topology, self.profiles)
+        found, kind_of = kinds(topology, self.profiles)
+        asking = self._asking(found, kind_of)
+        order = np.argsort(~asking, kind="stable")
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        self.kinds = [found[i] for i in order.tolist()]
+        self.class_of: Int64 = rank[kind_of]
+        self.asking = int(asking.sum())
+        """Number of classes that may have to be placed."""
+        template_of = np.array([kind.template for kind in self.kinds], np.int64)
+        self.template_of: Int64 = template_of
+        self.static = static_tables(topology, template_of[: self.asking].tolist(), self.profiles)
+        self.counters = counters(topology, self.kinds, self.asking, self.static, self.profiles)
+        self.tables = _static(self.static, self._image_weights())
+        self.policies = [_policy(topology, each) for each in self.profiles.all]
         self._ports = node_ports.conflict_table(topology.templates)
-        self._units = self._units_of(rows)
-        self._tables = _static(self.static, profile)
+        self.units = self._units_of(template_of)
 
-    def initial(self, offered: Int64) -> Nodes:
+    def _asking(self, found: Sequence[Kind], kind_of: Int64) -> NDArray[np.bool_]:
+        """[C] whether units of the kind wait, or could be evicted for units that wait."""
+        asking = np.zeros(len(found), np.bool_)
+        asking[kind_of[self.waiting]] = True
+        if asking.any() and any(profile.preemption for profile in self.profiles.all):
+            priority = self.topology.priority[[kind.template for kind in found]]
+            asking |= priority < priority[asking].max()
+        return asking
+
+    def _image_weights(self) -> Int64:
+        """[C] what ImageLocality counts for each class."""
+        templates = (self.template(c) for c in range(self.asking))
+        weights = (self.profiles.of(each).score_weights for each in templates)
+        return np.array([each.get(image_locality.NAME, 0) for each in weights], np.int64)
+
+    def template(self, c: int) -> Template:
+        """The template of a class."""
+        key = self.topology.template_keys[self.kinds[c].template]
+        return self.topology.scenario.templates[key]
+
+    def profile_of(self, c: int) -> SchedulerProfile:
+        """The profile that schedules a class."""
+        return self.profiles.of(self.template(c))
+
+    def initial(self, offered: Int64) -> State:
         """What the nodes offer, with only the units that run already."""
         topology = self.topology
         count = len(offered)
@@ -59,82 +123,124 @@ class Engine:
             gpu_free=gpu_share.boards(topology.gpu_devices),
             port_use=np.zeros((count, self._ports[2]), np.int32),
         )
+        state = State(nodes, self.counters.empty())
         if (topology.unit_node >= 0).any():
-            everything = self._units_of(np.arange(len(topology.template_keys)))
-            _kernels.bind_all(topology.unit_template, topology.unit_node, nodes, everything)
-        return nodes
+            _kernels.bind_all(
+                self.class_of, topology.unit_node, *state, self.units, self.counters.rows
+            )
+        return state
 
-    def run(self, nodes: Nodes, units: Int64) -> Int32:
-        """Place units (rows, in the order of the queue); updates the nodes.
-
-        Returns: int32[M], the row of the node of each, -1 where nothing fits.
-        """
-        unit_class = self._row[self.topology.unit_template[units]]
-        slot_of, slots = _slots(unit_class, len(self.static.template_rows), len(nodes.offered))
-        out = np.empty(len(units), np.int32)
-        _kernels.schedule(
-            unit_class,
-            self.topology.unit_pinned[units],
-            nodes,
-            self._units,
-            self._tables,
-            self._policy,
-            slot_of,
-            slots,
-            out,
-        )
-        return out
-
-    def bind(self, nodes: Nodes, template: int, node: int) -> None:
-        """Account one unit of a template (row in the topology) on a node."""
-        _kernels.bind(node, self._row[template], nodes, self._units)
-
-    def evaluate(self, nodes: Nodes, template: int) -> Answers:
-        """What every node says to one more unit of a template (row in the topology)."""
-        c = self._row[template]
+    def evaluate(self, state: State, c: int) -> Answers:
+        """What every node says to one more unit of a class."""
+        nodes, counts = state
+        units, policy = self.units, self.policies[self.profiles.number(self.template(c))]
+        rows, asks = self.counters.rows, self.counters.asks
         count, resources = nodes.offered.shape
         answers = Answers(
-            row=int(c),
+            row=c,
             refusal=np.empty(count, np.int8),
             short=np.empty((count, resources), np.bool_),
             fit=np.zeros(count, np.int64),
             balanced=np.zeros(count, np.int64),
+            spread=np.zeros(count, np.int64),
+            pods=np.zeros(count, np.int64),
         )
         everywhere, code = np.arange(count), answers.refusal
-        units, policy = self._units, self._policy
-        _kernels.filter_nodes(c, everywhere, count, nodes, units, self._tables, code)
+        self._refuse(state, c, code)
         _kernels.short_resources(c, nodes, units, answers.short)
         _kernels.fit_scores(c, everywhere, count, code, nodes, units, policy, 1, answers.fit)
         _kernels.balanced_scores(
             c, everywhere, count, code, nodes, units, policy, 1, answers.balanced
         )
-        return answers
+        if asks.cells[c] < 0:
+            return answers
+        spreads, said = _kernels.topology_scores(
+            c,
+            everywhere,
+            count,
+            code,
+            rows,
+            counts,
+            asks,
+            self.scratch(),
+            answers.spread,
+            answers.pods,
+        )
+        return dataclasses.replace(answers, is_spread=spreads, has_company=said)
 
-    def checked(self, template: int) -> Int64:
-        """[R] requests of a template (row in the topology) as the resource filter sees them."""
-        checked: Int64 = self._units.checked[self._row[template]]
+    def _refuse(self, state: State, c: int, code: NDArray[np.int8]) -> None:
+        """Sets code[N]: for each node the first filter, in the order of the profile, to refuse."""
+        nodes, counts = state
+        rows, asks = self.counters.rows, self.counters.asks
+        everywhere, count = np.arange(len(code)), len(code)
+        _kernels.filter_nodes(c, everywhere, count, nodes, self.units, self.tables, code)
+        if asks.cells[c] >= 0:
+            _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
+        order = self.profile_of(c).filters
+        if order == tuple(name for name in FILTER_ORDER if name in order):
+            return
+        groups = [np.zeros(count, np.int8) for _ in range(6)]
+        static, ports, resources, boards, spread, pods = groups
+        _kernels.static_filter(c, everywhere, count, self.tables, static)
+        _kernels.ports_filter(c, everywhere, count, nodes, self.units, ports)
+        _kernels.resources_filter(c, everywhere, count, nodes, self.units, resources)
+        _kernels.boards_filter(c, everywhere, count, nodes, self.units, boards)
+        _kernels.spread_filter(c, everywhere, count, rows, counts, asks, spread)
+        _kernels.company_filter(c, everywhere, count, rows, counts, asks, pods)
+        place = np.array([_place(refusal, order) for refusal in range(-8, NARROWED + 1)])
+        said = np.stack(groups)
+        first = place[said + 8].argmin(axis=0)
+        code[:] = np.take_along_axis(said, first[None], axis=0)[0]
+
+    def scratch(self) -> Scratch:
+        """Room for the spread score to work in."""
+        count = len(self.topology.scenario.nodes)
+        domains = int(np.diff(self.counters.rows.start).max(initial=1))
+        logarithms = [0.0, *(math.log(size) for size in range(1, count + 3))]
+        return Scratch(
+            np.zeros(max(1, count)),
+            np.zeros(domains, np.int64),
+            np.zeros(1, np.int64),
+            np.array(logarithms),
+        )
+
+    def checked(self, c: int) -> Int64:
+        """[R] requests of a class as the resource filter sees them."""
+        checked: Int64 = self.units.checked[c]
         return checked
 
-    def skips_balance(self, row: int) -> bool:
-        """Whether a class of units (row of the static tables) asks for nothing that is balanced."""
-        return bool(self._units.skips_balance[row])
+    def skips_balance(self, c: int) -> bool:
+        """Whether a class asks for nothing that is balanced."""
+        return bool(self.units.skips_balance[c])
 
     def _units_of(self, rows: Int64) -> Units:
-        """The tables of some templates (rows in the topology)."""
-        topology, profile = self.topology, self.profile
+        """The tables of classes with these templates."""
+        topology = self.topology
         request = np.ascontiguousarray(topology.request[rows])
         own, against, _ = self._ports
-        checks = node_resources_fit.NAME in profile.filters
-        asks = node_ports.NAME in profile.filters
+        number = np.array([self.profiles.number(t) for t in topology.templates], np.int64)[rows]
+        checked, skipped = np.zeros_like(request), np.zeros(len(rows), np.bool_)
+        against_of = [against[row] for row in rows.tolist()]
+        for which, profile in enumerate(self.profiles.all):
+            own_rows = np.maximum(number, 0) == which
+            skipped |= own_rows & node_resources_balanced_allocation.skipped(
+                request, self.policies[which].balanced_columns
+            )
+            if node_resources_fit.NAME in profile.filters:
+                asked = node_resources_fit.checked(request, topology.resources, profile)
+                checked[own_rows] = asked[own_rows]
+            if node_ports.NAME not in profile.filters:
+                for i in np.flatnonzero(own_rows).tolist():
+                    against_of[i] = []
         return Units(
             request,
-            node_resources_fit.checked(request, topology.resources, profile) * checks,
+            checked,
             np.ascontiguousarray(topology.scoring_request[rows]),
             np.ascontiguousarray(topology.accounted_request[rows]),
             np.ascontiguousarray(topology.gpu_share[rows]),
-            *_ragged([against[row] if asks else () for row in rows]),
-            *_ragged([own[row] for row in rows]),
-            node_resources_balanced_allocation.skipped(request, self._policy.balanced_columns),
+            *_ragged(against_of),
+            *_ragged([own[row] for row in rows.tolist()]),
+            skipped,
         )
 
 
@@ -143,38 +249,46 @@ class Answers:
     """What N nodes say to one class of units."""
 
     row: int
-    """Row of the class in the static tables."""
+    """The class."""
     refusal: NDArray[np.int8]
-    """[N] 0 fits, k > 0 static filter k, -1 host ports, -2 resources, -3 GPU boards."""
+    """[N] 0 fits, k > 0 static filter k, below 0 what changes (see the kernels)."""
     short: NDArray[np.bool_]
     """[N, R] resources of which too little is left."""
     fit: Int64
     """[N] score of NodeResourcesFit where it fits."""
     balanced: Int64
     """[N] score of NodeResourcesBalancedAllocation where it fits."""
+    spread: Int64
+    """[N] score of PodTopologySpread where it fits."""
+    pods: Int64
+    """[N] score of InterPodAffinity where it fits."""
+    is_spread: bool = False
+    """Whether PodTopologySpread has anything to score."""
+    has_company: bool = False
+    """Whether InterPodAffinity has."""
 
 
-def queue(topology: Topology) -> Int64:
+def _place(refusal: int, order: Sequence[str]) -> int:
+    """How early a profile asks the filter behind a code; what does not refuse comes last."""
+    if refusal == 0:
+        return len(order) + 1
+    if refusal == NARROWED:
+        return -1
+    name = FILTERS[refusal - 1].NAME if refusal > 0 else _FILTER_OF[refusal]
+    return order.index(name) if name in order else len(order)
+
+
+def queue(topology: Topology, profiles: Profiles) -> Int64:
     """Rows of the waiting units in the order of the active queue: priority, then arrival.
 
-    Units held by a scheduling gate never enter it. Source: Kubernetes 1.34, queuesort plugin.
+    Units held by a scheduling gate never enter it, nor those of another scheduler.
+    Source: Kubernetes 1.34, queuesort plugin.
     """
-    gated = np.array([bool(t.scheduling_gates) for t in topology.templates], bool)
-    enters = (topology.unit_node < 0) & ~gated[topology.unit_template]
+    held = [bool(t.scheduling_gates) or profiles.number(t) < 0 for t in topology.templates]
+    enters = (topology.unit_node < 0) & ~np.array(held, bool)[topology.unit_template]
     waiting = np.flatnonzero(enters)
     priority = topology.priority[topology.unit_template[waiting]]
     return waiting[np.argsort(-priority, kind="stable")].astype(np.int64)
-
-
-def _slots(unit_class: Int64, classes: int, nodes: int) -> tuple[Int64, int]:
-    """Which classes keep their scores: the most frequent ones, as many as memory allows."""
-    members = np.bincount(unit_class, minlength=classes)
-    room = max(1, _CACHED_SCORES // max(1, nodes))
-    chosen = np.argsort(-members, kind="stable")[:room]
-    chosen = chosen[members[chosen] > 1]
-    slot_of = np.full(classes, _NO_SLOT, np.int64)
-    slot_of[chosen] = np.arange(len(chosen))
-    return slot_of, len(chosen)
 
 
 def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
@@ -183,14 +297,15 @@ def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
     return start, np.array([each for row in rows for each in row], np.int64)
 
 
-def _static(static: StaticTables, profile: SchedulerProfile) -> Static:
+def _static(static: StaticTables, image_weight: Int64) -> Static:
     return Static(
         static.node_class,
         static.refusal,
-        static.image * profile.score_weights.get(image_locality.NAME, 0),
+        static.image * image_weight[:, None],
         static.taint_raw,
         static.affinity_raw,
         static.varies,
+        static.tops,
     )
 
 
@@ -203,6 +318,8 @@ def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
         weight(node_resources_balanced_allocation.NAME, 0),
         weight(taint_toleration.NAME, 0),
         weight(node_affinity.NAME, 0),
+        weight(pod_topology_spread.NAME, 0),
+        weight(inter_pod_affinity.NAME, 0),
         node_resources_fit.STRATEGIES.index(profile.strategy),
         fit.columns,
         fit.weights,
@@ -213,4 +330,4 @@ def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
     )
 
 
-__all__ = ["Answers", "Engine", "Nodes", "queue"]
+__all__ = ["Answers", "Engine", "State", "queue"]

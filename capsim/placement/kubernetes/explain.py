@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from capsim.errors import ModelError, nearest
-from capsim.placement.kubernetes.engine import Answers, Nodes
-from capsim.placement.kubernetes.refusals import GATED, Refusal, node_reasons
+from capsim.placement.kubernetes.engine import Answers, State
+from capsim.placement.kubernetes.refusals import Refusal, held_back, node_reasons
+from capsim.placement.kubernetes.scheduling import redo
 from capsim.placement.kubernetes.scores import plugin_scores
 from capsim.scenario import PODS, print_resource
 from capsim.topology import Int64
@@ -44,13 +45,14 @@ def explain(plan: Placement, unit: str) -> Explanation:
     """Why a unit (namespace/name, or the name alone where it is unique) is where it is."""
     row = _find(plan, unit)
     spec = plan.scenario.units[row]
-    if spec.node is not None:
+    if spec.node is not None and row not in plan.evicted:
         text = f"{spec.key} runs already on {spec.node}; it was not moved."
         return Explanation(spec.key, spec.node, text, pd.DataFrame())
-    if row not in plan.engine.waiting:
-        return Explanation(spec.key, None, f"{spec.key} waits: {GATED}.", pd.DataFrame())
+    held = held_back(plan, row)
+    if held:
+        return Explanation(spec.key, None, f"{spec.key} waits: {held}.", pd.DataFrame())
     state = state_before(plan, row)
-    answers = plan.engine.evaluate(state, int(plan.topology.unit_template[row]))
+    answers = plan.engine.evaluate(state, int(plan.engine.class_of[row]))
     table = node_table(plan, row, answers)
     if plan.node_of[row] >= 0:
         return _placed(plan, row, table)
@@ -70,22 +72,18 @@ def _find(plan: Placement, unit: str) -> int:
     raise ModelError(f"There is no unit {unit!r} in the plan{nearest(unit, keys)}.")
 
 
-def state_before(plan: Placement, row: int) -> Nodes:
-    """What was taken when the unit's turn came: its predecessors are placed again."""
+def state_before(plan: Placement, row: int) -> State:
+    """What was taken when the unit's turn came (the last, if it was tried again)."""
     engine = plan.engine
-    turn = int(np.flatnonzero(engine.waiting == row)[0])
-    state = engine.initial(plan.offered)
-    engine.run(state, engine.waiting[:turn])
-    return state
+    return redo(engine, engine.initial(plan.offered), plan.history.before(row))
 
 
 def node_table(plan: Placement, row: int, answers: Answers) -> pd.DataFrame:
     """One row a node: what it said, and what it scored; best first."""
-    template = plan.scenario.templates[plan.scenario.units[row].template]
     pin = int(plan.topology.unit_pinned[row])
     reasons = node_reasons(plan.engine, answers, pin)
     fits = np.array([not each for each in reasons], bool)
-    scores = plugin_scores(plan.engine, template, answers)
+    scores = plugin_scores(plan.engine, answers)
     total: Int64 = np.sum([*scores.values(), np.zeros(len(fits), np.int64)], axis=0)
     table = pd.DataFrame(
         {
@@ -103,7 +101,7 @@ def _placed(plan: Placement, row: int, table: pd.DataFrame) -> Explanation:
     node = plan.scenario.nodes[int(plan.node_of[row])].name
     fits = table[table["verdict"] == "fits"]
     best = fits.iloc[0]
-    lines = [f"{unit} went to {node}: {_rank(fits)}."]
+    lines = [*_evictions(plan, row), f"{unit} went to {node}: {_rank(fits)}."]
     if len(fits) > 1:
         lines.append(f"Score {int(best['total'])} = {_parts(best)}.")
         others = fits[fits["node"] != node].head(_SHOWN_RUNNERS_UP)
@@ -114,6 +112,18 @@ def _placed(plan: Placement, row: int, table: pd.DataFrame) -> Explanation:
         said = "; ".join(f"{count} x {reason}" for reason, count in refused.items())
         lines.append(f"Refused by {int(refused.sum())} nodes: {said}.")
     return Explanation(unit, node, "\n".join(lines), table)
+
+
+def _evictions(plan: Placement, row: int) -> list[str]:
+    """For whom a unit had to leave, and who had to leave for it."""
+    units = plan.scenario.units
+    said = []
+    if row in plan.evicted:
+        said.append(f"{units[row].key} was evicted for {units[plan.evicted[row]].key}.")
+    gone = sorted(units[victim].key for victim, by in plan.evicted.items() if by == row)
+    if gone:
+        said.append(f"{', '.join(gone)} had to leave for {units[row].key}.")
+    return said
 
 
 def _rank(fits: pd.DataFrame) -> str:
@@ -130,7 +140,7 @@ def _parts(best: pd.Series) -> str:
 
 
 def _waits(
-    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: Nodes
+    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: State
 ) -> Explanation:
     unit = plan.scenario.units[row].key
     counts: dict[str, int] = {}
@@ -138,11 +148,15 @@ def _waits(
         for reason in verdict.split("; "):
             counts[reason] = counts.get(reason, 0) + 1
     refusal = Refusal("", (row,), counts, len(table), "no nodes available to schedule pods")
-    lines = [f"{unit} waits: {refusal.message}", *_closest(plan, row, answers, state)]
+    lines = [
+        *_evictions(plan, row),
+        f"{unit} waits: {refusal.message}",
+        *_closest(plan, row, answers, state),
+    ]
     return Explanation(unit, None, "\n".join(lines), table)
 
 
-def _closest(plan: Placement, row: int, answers: Answers, state: Nodes) -> list[str]:
+def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
     """The node that lacks least, as the largest share of a request that is missing."""
     pin = int(plan.topology.unit_pinned[row])
     allowed = (np.arange(len(answers.refusal)) == pin) | (pin == -1)

@@ -92,6 +92,11 @@ def named_nodes(template: Template) -> frozenset[str] | None:
     return frozenset(name for each in sets if each for name in each)
 
 
+def is_contradictory(template: Template, profile: SchedulerProfile) -> bool:
+    """Whether the names exclude each other, so that the unit is refused outright."""
+    return profile.narrows_by_name and named_nodes(template) == frozenset()
+
+
 def _named(term: NodeSelectorTerm) -> frozenset[str] | None:
     fields = [
         frozenset(field.values)

@@ -9,14 +9,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.placement.kubernetes import gpu_share, node_affinity, node_ports, node_resources_fit
+from capsim.placement.kubernetes import (
+    gpu_share,
+    inter_pod_affinity,
+    node_affinity,
+    node_ports,
+    node_resources_fit,
+    pod_topology_spread,
+)
 from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.static import FILTERS, NARROWED
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
     from capsim.placement.result import Placement
 
 GATED = "held by a scheduling gate"
+UNKNOWN_SCHEDULER = "asks for a scheduler that the configuration does not have"
+#: What refuses by the state of the cluster: code of the kernels to plugin, words, and whether
+#: evictions cannot help.
+_CHANGING = {
+    -1: (node_ports.NAME, node_ports.REASON, False),
+    -2: (node_resources_fit.NAME, "", False),
+    -3: (gpu_share.NAME, gpu_share.REASON, False),
+    -4: (pod_topology_spread.NAME, pod_topology_spread.REASON_LABEL, True),
+    -5: (pod_topology_spread.NAME, pod_topology_spread.REASON, False),
+    -6: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_NEAR, True),
+    -7: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_APART, False),
+    -8: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_SHUNNED, False),
+}
+_HOPELESS = [code for code, (_, _, hopeless) in _CHANGING.items() if hopeless]
 
 
 @dataclass(frozen=True)
@@ -43,24 +65,34 @@ class Refusal:
 
 
 def refusals(plan: Placement) -> tuple[Refusal, ...]:
-    """One entry for each template (and pin) with waiting units, against the final state."""
-    topology = plan.topology
+    """One entry for each class (and pin) with waiting units, against the final state."""
     groups: dict[tuple[int, int], list[int]] = {}
     for unit in plan.waiting.tolist():
-        key = (int(topology.unit_template[unit]), int(topology.unit_pinned[unit]))
+        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]))
         groups.setdefault(key, []).append(unit)
-    return tuple(_refusal(plan, template, pin, rows) for (template, pin), rows in groups.items())
+    return tuple(_refusal(plan, c, pin, rows) for (c, pin), rows in groups.items())
 
 
-def _refusal(plan: Placement, template: int, pin: int, rows: list[int]) -> Refusal:
-    key = plan.topology.template_keys[template]
+def held_back(plan: Placement, unit: int) -> str:
+    """Why a unit never enters the queue; nothing for one that does."""
+    template = plan.scenario.templates[plan.scenario.units[unit].template]
+    if template.scheduling_gates:
+        return GATED
+    if plan.engine.profiles.number(template) < 0:
+        return f"{UNKNOWN_SCHEDULER} ({template.scheduler_name})"
+    return ""
+
+
+def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
+    key = plan.scenario.units[rows[0]].template
     total = len(plan.scenario.nodes)
-    if plan.scenario.templates[key].scheduling_gates:
-        return Refusal(key, tuple(rows), {}, total, GATED)
+    held = held_back(plan, rows[0])
+    if held:
+        return Refusal(key, tuple(rows), {}, total, held)
     if total == 0:
         return Refusal(key, tuple(rows), {}, total, "no nodes available to schedule pods")
     engine = plan.engine
-    answers = engine.evaluate(plan.state, template)
+    answers = engine.evaluate(plan.state, c)
     reasons = node_reasons(engine, answers, pin)
     hopeless = unresolvable(engine, plan.offered, answers, pin)
     count = Counter(reason for each in reasons for reason in each)
@@ -106,13 +138,20 @@ def _reasons(engine: Engine, answers: Answers) -> list[tuple[str, ...]]:
         tuple(sorted(node_resources_fit.reason(resources[r]) for r in np.flatnonzero(pattern)))
         for pattern in patterns
     ]
-    words = {0: (), -1: (node_ports.REASON,), -3: (gpu_share.REASON,)}
+    words = {0: (), **{code: (said,) for code, (_, said, _) in _CHANGING.items()}}
     return [
         short[pattern] if code == -2 else words[code] if code <= 0 else (said[k],)
         for code, k, pattern in zip(
             answers.refusal.tolist(), static.node_class.tolist(), pattern_of.tolist(), strict=True
         )
     ]
+
+
+def plugin(refusal: int) -> str:
+    """The plugin behind a code of the kernels."""
+    if refusal == NARROWED:
+        return "PreFilterResult"
+    return FILTERS[refusal - 1].NAME if refusal > 0 else _CHANGING[refusal][0]
 
 
 def _patterns(short: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Int64]:
@@ -126,13 +165,14 @@ def unresolvable(
 ) -> NDArray[np.bool_]:
     """[N] nodes that refuse the unit however empty they are (UnschedulableAndUnresolvable)."""
     too_large = _too_large(engine, offered, answers).any(axis=1) & (answers.refusal == -2)
-    result: NDArray[np.bool_] = (answers.refusal > 0) | too_large | _elsewhere(len(offered), pin)
+    final = (answers.refusal > 0) | np.isin(answers.refusal, _HOPELESS)
+    result: NDArray[np.bool_] = final | too_large | _elsewhere(len(offered), pin)
     return result
 
 
 def _too_large(engine: Engine, offered: Int64, answers: Answers) -> NDArray[np.bool_]:
     """[N, R] requests that are larger than what the node offers in all."""
-    checked = engine.checked(int(engine.static.template_rows[answers.row]))
+    checked = engine.checked(answers.row)
     # The pod count is never unresolvable for the scheduler, even where no pod is allowed.
     checked = np.where(np.arange(len(checked)) == 2, 0, checked)
     result: NDArray[np.bool_] = checked > offered

@@ -7,19 +7,21 @@ from numpy.typing import NDArray
 
 from capsim.placement.kubernetes import (
     image_locality,
+    inter_pod_affinity,
     node_affinity,
     node_resources_balanced_allocation,
     node_resources_fit,
+    pod_topology_spread,
     taint_toleration,
 )
 from capsim.placement.kubernetes.engine import Answers, Engine
-from capsim.scenario import Template
 from capsim.topology import Int64
 
 
-def plugin_scores(engine: Engine, template: Template, answers: Answers) -> dict[str, Int64]:
+def plugin_scores(engine: Engine, answers: Answers) -> dict[str, Int64]:
     """Plugin to int64[N], 0 where the unit does not fit; plugins that skip it are left out."""
     static, row = engine.static, answers.row
+    profile = engine.profile_of(row)
     fits = answers.refusal == 0
     raw = {
         node_resources_fit.NAME: answers.fit,
@@ -27,12 +29,18 @@ def plugin_scores(engine: Engine, template: Template, answers: Answers) -> dict[
         taint_toleration.NAME: _normalised(static.taint_raw[row, static.node_class], fits, True),
         node_affinity.NAME: _normalised(static.affinity_raw[row, static.node_class], fits, False),
         image_locality.NAME: static.image[row, static.node_class],
+        pod_topology_spread.NAME: answers.spread,
+        inter_pod_affinity.NAME: answers.pods,
     }
     if engine.skips_balance(row):
         del raw[node_resources_balanced_allocation.NAME]
-    if node_affinity.skips_score(template, engine.profile):
+    if node_affinity.skips_score(engine.template(row), profile):
         del raw[node_affinity.NAME]
-    weights = engine.profile.score_weights
+    if not answers.is_spread:
+        del raw[pod_topology_spread.NAME]
+    if not answers.has_company:
+        del raw[inter_pod_affinity.NAME]
+    weights = profile.score_weights
     return {
         name: np.where(fits, score * weights[name], 0)
         for name, score in raw.items()

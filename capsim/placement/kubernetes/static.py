@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cached_property
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +21,47 @@ from capsim.placement.kubernetes import (
     node_unschedulable,
     taint_toleration,
 )
+from capsim.placement.kubernetes.profiles import Profiles
 from capsim.scenario import Node, SchedulerProfile, Template
 from capsim.topology import Int32, Int64, Topology
 
+
+class Filter(Protocol):
+    """A plugin that says once and for all which nodes will not do."""
+
+    NAME: str
+
+    def refusal(self, template: Template, node: Node, profile: SchedulerProfile) -> str | None:
+        """The reason for which the node is refused, or None."""
+
+
+class Scorer(Protocol):
+    """A plugin whose raw scores are normalised over the nodes that fit."""
+
+    NAME: str
+
+    def raw_score(self, template: Template, node: Node, profile: SchedulerProfile) -> int:
+        """The score of a node before normalisation."""
+
+
 #: The filters whose answer never changes while units are placed, in the order of the scheduler.
-FILTERS = (node_unschedulable, node_name, taint_toleration, node_affinity)
+FILTERS: tuple[Filter, ...] = (node_unschedulable, node_name, taint_toleration, node_affinity)
+#: The number of the refusal of nodes that the names in a unit's affinity leave out beforehand.
+NARROWED = len(FILTERS) + 1
 _NODE_NAME = "metadata.name"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
 class StaticTables:
-    """Answers of the static plugins for C templates and K node classes."""
+    """Answers of the static plugins for C classes of units and K of nodes."""
 
-    template_rows: Int64
-    """[C] row of the template in the topology."""
     node_class: Int32
     """[N]"""
+    example: list[int]
+    """[K] row of a node of each class."""
     refusal: NDArray[np.int8]
-    """[C, K] 0, or the number (from 1) of the first filter that refuses."""
+    """[C, K] 0, or the number (from 1) of the first filter that refuses, or NARROWED."""
     reason: list[list[str]]
     """[C][K] its words."""
     taint_raw: Int64
@@ -48,11 +71,18 @@ class StaticTables:
     image: Int64
     """[C, K] 0..100"""
 
-    @property
+    @cached_property
     def varies(self) -> NDArray[np.bool_]:
         """[C] whether raw scores differ among the nodes that pass, so that they matter."""
         passes = self.refusal == 0
         return _spread(self.taint_raw, passes) | _spread(self.affinity_raw, passes)
+
+    @cached_property
+    def tops(self) -> Int64:
+        """[C, 2] the largest raw taint and affinity scores of the nodes that pass."""
+        passes = self.refusal == 0
+        both = (np.where(passes, raw, 0) for raw in (self.taint_raw, self.affinity_raw))
+        return np.stack([raw.max(axis=1, initial=0) for raw in both], axis=1)
 
 
 def _spread(raw: Int64, passes: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -63,33 +93,38 @@ def _spread(raw: Int64, passes: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def static_tables(
-    topology: Topology, template_rows: Sequence[int], profile: SchedulerProfile
+    topology: Topology, template_of: Sequence[int], profiles: Profiles
 ) -> StaticTables:
-    """Ask every static plugin about every class of templates and nodes."""
+    """Ask every static plugin about every class of units (template_of: its template) and nodes."""
     nodes = topology.scenario.nodes
     keys = topology.template_keys
-    templates = [topology.scenario.templates[keys[row]] for row in template_rows]
+    rows, row_of = np.unique(np.array(template_of, np.int64), return_inverse=True)
+    templates = [topology.scenario.templates[keys[row]] for row in rows.tolist()]
     spread = image_locality.ImageSpread(nodes)
     images = frozenset[str]().union(*(spread.known(template) for template in templates))
-    look = _label_keys(templates, profile)
+    look = _label_keys(templates, profiles.all)
     named = {template.node_name for template in templates}
     node_class, example = _classes(nodes, lambda node: _node_signature(node, look, images, named))
-    kind, first = _classes(templates, lambda template: _template_signature(template, images))
-    tables = [_ask(templates[i], [nodes[k] for k in example], profile, spread) for i in first]
-    classes = len(example)
+    known, first = _classes(
+        templates,
+        lambda template: (profiles.number(template), _template_signature(template, images)),
+    )
+    views = _Views([nodes[k] for k in example])
+    tables = [_ask(templates[i], views, profiles.of(templates[i]), spread) for i in first]
+    kind = known[row_of].tolist()
 
-    def gather(column: int, dtype: type) -> NDArray[np.int64]:
-        rows: NDArray[np.int64] = np.array([each[column] for each in tables], dtype)
-        return rows.reshape(len(tables), classes)[kind]
+    def gather(column: Callable[[_Said], Int64]) -> Int64:
+        rows = [column(tables[k]) for k in kind]
+        return np.array(rows, np.int64).reshape(len(kind), len(example))
 
     return StaticTables(
-        template_rows=np.array(template_rows, np.int64),
         node_class=node_class,
-        refusal=gather(0, np.int8).astype(np.int8),
-        reason=[tables[k][1] for k in kind.tolist()],
-        taint_raw=gather(2, np.int64),
-        affinity_raw=gather(3, np.int64),
-        image=gather(4, np.int64),
+        example=example,
+        refusal=gather(lambda said: said.refusal).astype(np.int8),
+        reason=[tables[k].reason for k in kind],
+        taint_raw=gather(lambda said: said.taint_raw),
+        affinity_raw=gather(lambda said: said.affinity_raw),
+        image=gather(lambda said: said.image),
     )
 
 
@@ -98,14 +133,14 @@ def allowed(
 ) -> NDArray[np.bool_]:
     """[T, N] whether static rules (cordons, names, taints, affinities) let a template on a node."""
     policy = profile or topology.scenario.profile
-    look = _label_keys(templates, policy)
+    look = _label_keys(templates, (policy,))
     named = {template.node_name for template in templates}
     nodes = topology.scenario.nodes
     node_class, example = _classes(
         nodes, lambda node: _node_signature(node, look, frozenset(), named)
     )
     table = np.array(
-        [[_refusal(t, nodes[k], policy)[0] == 0 for k in example] for t in templates], bool
+        [[not _is_refused(t, nodes[k], policy) for k in example] for t in templates], bool
     ).reshape(len(templates), len(example))
     return table[:, node_class]
 
@@ -124,8 +159,10 @@ def _classes(things: Sequence[_T], signature: Callable[[_T], Hashable]) -> tuple
     return rows, example
 
 
-def _label_keys(templates: Sequence[Template], profile: SchedulerProfile) -> tuple[str, ...]:
-    keys = set(node_affinity.label_keys(profile.added_affinity))
+def _label_keys(
+    templates: Sequence[Template], profiles: Sequence[SchedulerProfile]
+) -> tuple[str, ...]:
+    keys = {key for each in profiles for key in node_affinity.label_keys(each.added_affinity)}
     for template in templates:
         keys.update(template.node_selector)
         keys.update(node_affinity.label_keys(template.affinity.node_affinity))
@@ -155,28 +192,111 @@ def _template_signature(template: Template, images: frozenset[str]) -> Hashable:
     )
 
 
-def _ask(
-    template: Template,
-    nodes: Sequence[Node],
-    profile: SchedulerProfile,
-    spread: image_locality.ImageSpread,
-) -> tuple[list[int], list[str], list[int], list[int], list[int]]:
-    """One template against one example of every node class."""
-    refused = [_refusal(template, node, profile) for node in nodes]
-    known = spread.known(template)
-    return (
-        [number for number, _ in refused],
-        [reason for _, reason in refused],
-        [taint_toleration.raw_score(template, node, profile) for node in nodes],
-        [node_affinity.raw_score(template, node, profile) for node in nodes],
-        [spread.score(template, image_locality.present(node, known)) for node in nodes],
+class _Views:
+    """Nodes as single plugins see them: grouped by the little that each looks at."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self.nodes = nodes
+        self._groups: dict[Hashable, tuple[Int32, list[int]]] = {}
+
+    def ask(
+        self, view: Hashable, sees: Callable[[Node], Hashable], answer: Callable[[Node], _T]
+    ) -> list[_T]:
+        """[K] the answer for each node, asked once for nodes that look the same in this view."""
+        if view not in self._groups:
+            self._groups[view] = _classes(self.nodes, sees)
+        group, example = self._groups[view]
+        answers = [answer(self.nodes[k]) for k in example]
+        return [answers[g] for g in group.tolist()]
+
+    def refusals(self, plugin: Filter, template: Template, profile: SchedulerProfile) -> list[str]:
+        """[K] why a plugin refuses each node, or nothing."""
+        return self.ask(
+            *_view(plugin, template, profile),
+            lambda node: plugin.refusal(template, node, profile) or "",
+        )
+
+
+def _view(
+    plugin: Filter | Scorer, template: Template, profile: SchedulerProfile
+) -> tuple[Hashable, Callable[[Node], Hashable]]:
+    """What a static plugin looks at: a name for it, and how a node appears."""
+    if plugin.NAME == node_unschedulable.NAME:
+        return "cordon", lambda node: node.unschedulable
+    if plugin.NAME == taint_toleration.NAME:
+        return "taints", lambda node: tuple((t.key, t.value, t.effect) for t in node.taints)
+    if plugin.NAME == node_name.NAME:
+        return ("name", template.node_name), lambda node: node.name == template.node_name
+    keys = _label_keys((template,), (profile,))
+    named = _NODE_NAME in keys
+    return keys, lambda node: (
+        tuple(node.labels.get(key) for key in keys),
+        node.name if named else None,
     )
 
 
-def _refusal(template: Template, node: Node, profile: SchedulerProfile) -> tuple[int, str]:
-    for number, plugin in enumerate(FILTERS, start=1):
-        if plugin.NAME in profile.filters:
-            reason = plugin.refusal(template, node, profile)
-            if reason is not None:
-                return number, reason
-    return 0, ""
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What K nodes say to one template."""
+
+    refusal: Int64
+    reason: list[str]
+    taint_raw: Int64
+    affinity_raw: Int64
+    image: Int64
+
+
+def _ask(
+    template: Template,
+    views: _Views,
+    profile: SchedulerProfile,
+    spread: image_locality.ImageSpread,
+) -> _Said:
+    """One template against one example of every node class."""
+    number, reason = _first_refusals(template, views, profile)
+    known = spread.known(template)
+
+    def raw(plugin: Scorer) -> Int64:
+        view = _view(plugin, template, profile)
+        asked = views.ask(*view, lambda node: plugin.raw_score(template, node, profile))
+        return np.array(asked, np.int64)
+
+    images = views.ask(
+        ("images", known),
+        lambda node: image_locality.present(node, known),
+        lambda node: spread.score(template, image_locality.present(node, known)),
+    )
+    return _Said(
+        number, reason, raw(taint_toleration), raw(node_affinity), np.array(images, np.int64)
+    )
+
+
+def _first_refusals(
+    template: Template, views: _Views, profile: SchedulerProfile
+) -> tuple[Int64, list[str]]:
+    """[K] the number of the first filter that refuses each node, 0 for none, and its words."""
+    number = np.zeros(len(views.nodes), np.int64)
+    reason = [""] * len(views.nodes)
+    named = node_affinity.named_nodes(template) if profile.narrows_by_name else None
+    if named is not None:
+        for k, node in enumerate(views.nodes):
+            if node.name not in named:
+                number[k], reason[k] = NARROWED, node_affinity.REASON
+    for which, plugin in _asked(profile):
+        for k, said in enumerate(views.refusals(plugin, template, profile)):
+            if said and not number[k]:
+                number[k], reason[k] = which, said
+    return number, reason
+
+
+def _asked(profile: SchedulerProfile) -> list[tuple[int, Filter]]:
+    """The static filters of a profile with their numbers, in its order."""
+    number = {plugin.NAME: (which, plugin) for which, plugin in enumerate(FILTERS, start=1)}
+    return [number[name] for name in profile.filters if name in number]
+
+
+def _is_refused(template: Template, node: Node, profile: SchedulerProfile) -> bool:
+    named = node_affinity.named_nodes(template) if profile.narrows_by_name else None
+    if named is not None and node.name not in named:
+        return True
+    return any(plugin.refusal(template, node, profile) is not None for _, plugin in _asked(profile))

@@ -14,9 +14,17 @@ NAME = "TaintToleration"
 
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
     """The reason for which the node is refused, or None."""
+    taint = repelling(template, node)
+    if taint is None:
+        return None
+    return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+
+
+def repelling(template: Template, node: Node) -> Taint | None:
+    """The first taint that keeps the unit away."""
     for taint in node.taints:
         if taint.effect != "PreferNoSchedule" and not _tolerated(template, taint):
-            return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+            return taint
     return None
 
 

@@ -1,7 +1,8 @@
 """KubeSchedulerConfiguration: the profile that the scheduler runs with.
 
-Read are weights, enabled and disabled plugins of the multiPoint, filter, score and postFilter
-points, and the arguments of the plugins that capsim models. Source: kubescheduler.config.k8s.io/v1.
+Read are weights, enabled and disabled plugins of the multiPoint, preFilter, filter, score and
+postFilter points, and the arguments of the plugins that capsim models.
+Source: kubescheduler.config.k8s.io/v1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from capsim.scenario import DEFAULT_WEIGHTS, FILTER_ORDER, SchedulerProfile, pro
 _TITLE = "KubeSchedulerConfiguration"
 _DEFAULT_NAME = "default-scheduler"
 _MAX_WEIGHT = 100
+_PREEMPTION = "DefaultPreemption"
 
 
 def read_profiles(config: Any, file: str) -> dict[str, SchedulerProfile]:
@@ -29,11 +31,13 @@ def read_profiles(config: Any, file: str) -> dict[str, SchedulerProfile]:
     stated = config.get("profiles") or [{}]
     if not isinstance(stated, list) or not all(isinstance(each, dict) for each in stated):
         raise InputError(Problem(file, clip(stated), "a list of profiles", _TITLE, "profiles"))
-    return {str(each.get("schedulerName", _DEFAULT_NAME)): _profile(each, file) for each in stated}
+    profiles = [_profile(each, file) for each in stated]
+    return {profile.scheduler_name: profile for profile in profiles}
 
 
 def _profile(stated: dict[str, Any], file: str) -> SchedulerProfile:
     fields: dict[str, Any] = _plugins(stated.get("plugins") or {}, file)
+    fields["scheduler_name"] = stated.get("schedulerName") or _DEFAULT_NAME
     for entry in stated.get("pluginConfig") or ():
         read_arguments = _ARGUMENTS.get(entry.get("name", ""))
         if read_arguments is not None:
@@ -45,30 +49,39 @@ def _profile(stated: dict[str, Any], file: str) -> SchedulerProfile:
 
 
 def _plugins(points: dict[str, Any], file: str) -> dict[str, Any]:
-    weights, filters, preemption = dict(DEFAULT_WEIGHTS), list(FILTER_ORDER), True
-    for point in ("multiPoint", "filter", "score", "postFilter"):
-        stated = points.get(point) or {}
-        disabled = [str(each.get("name", "")) for each in stated.get("disabled") or ()]
-        everything = "*" in disabled
-        if point in ("multiPoint", "filter"):
-            filters = [name for name in filters if not everything and name not in disabled]
-        if point in ("multiPoint", "score"):
-            weights = {
-                name: weight
-                for name, weight in weights.items()
-                if not everything and name not in disabled
-            }
-        if point in ("multiPoint", "postFilter"):
-            preemption = preemption and not everything and "DefaultPreemption" not in disabled
-        for each in stated.get("enabled") or ():
-            name = str(each.get("name", ""))
-            if point in ("multiPoint", "filter") and name in FILTER_ORDER and name not in filters:
-                filters.append(name)
-            if point in ("multiPoint", "score") and name in DEFAULT_WEIGHTS:
-                weights[name] = _weight(each, name, file) or weights.get(name, 1)
-            preemption = preemption or name == "DefaultPreemption"
-    ordered = tuple(sorted(filters, key=FILTER_ORDER.index))
-    return {"score_weights": weights, "filters": ordered, "preemption": preemption}
+    """What the extension points say; plugins that a point names itself come first there."""
+    defaults: dict[str, int] = dict.fromkeys((*FILTER_ORDER, *DEFAULT_WEIGHTS, _PREEMPTION), 0)
+    everywhere = _merged(points, "multiPoint", defaults | DEFAULT_WEIGHTS, file, own_first=False)
+    filters, scores, narrowing, evicting = (
+        _merged(points, point, everywhere, file, own_first=True)
+        for point in ("filter", "score", "preFilter", "postFilter")
+    )
+    return {
+        "filters": tuple(name for name in filters if name in FILTER_ORDER),
+        "score_weights": {n: w or 1 for n, w in scores.items() if n in DEFAULT_WEIGHTS},
+        "narrows_by_name": "NodeAffinity" in narrowing,
+        "preemption": _PREEMPTION in evicting,
+    }
+
+
+def _merged(
+    points: dict[str, Any], point: str, known: dict[str, int], file: str, *, own_first: bool
+) -> dict[str, int]:
+    """The plugins of a point with their weights: those that were known, disabled and enabled."""
+    stated = points.get(point) or {}
+    disabled = {str(each.get("name", "")) for each in stated.get("disabled") or ()}
+    own = {
+        str(each.get("name", "")): _weight(each, str(each.get("name", "")), file)
+        for each in stated.get("enabled") or ()
+    }
+    rest = {
+        name: weight
+        for name, weight in known.items()
+        if name not in disabled and "*" not in disabled
+    }
+    if own_first:
+        return own | {name: weight for name, weight in rest.items() if name not in own}
+    return rest | {name: weight or rest.get(name, 0) for name, weight in own.items()}
 
 
 def _weight(entry: dict[str, Any], name: str, file: str) -> int:

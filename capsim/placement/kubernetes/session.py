@@ -1,0 +1,240 @@
+"""A session: a state, what is on each node, and the answers kept while units come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.placement.kubernetes import _kernels
+from capsim.placement.kubernetes._kernels import Memory, Residents
+from capsim.placement.kubernetes.engine import Engine, State
+from capsim.topology import Int32, Int64
+
+#: Scores kept at once, over all classes of units (4 bytes each).
+_CACHED_SCORES = 2**26
+_NO_SLOT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """What was decided for some units."""
+
+    node: Int32
+    """Row of the node, -1 where nothing fits."""
+    fits: Int64
+    """Nodes that fitted."""
+    total: Int64
+    """Score of the node, where several fitted."""
+
+
+class Session:
+    """Places, binds and evicts units one after the other on one state.
+
+    Parameters: engine; state, updated in place; expected, the units (rows) that are going to be
+    placed, by which it is decided whose scores are kept; arrival, rows of the units that run
+    already in the order of their arrival, by default that of the scenario.
+    """
+
+    def __init__(
+        self, engine: Engine, state: State, expected: Int64, arrival: Int64 | None = None
+    ) -> None:
+        self.engine, self.state = engine, state
+        self.changes = 0
+        """Units that have come or gone."""
+        self.residents = _residents(engine)
+        self.memory = _memory(engine, engine.class_of[expected])
+        self._pin = engine.topology.unit_pinned
+        self._profile = np.array(
+            [engine.profiles.number(engine.template(c)) for c in range(engine.asking)], np.int64
+        )
+        running = engine.topology.unit_node
+        order = np.flatnonzero(running >= 0) if arrival is None else arrival
+        _kernels.settle_all(order.astype(np.int64), running, self.residents)
+
+    def place(self, units: Int64, may_preempt: NDArray[np.bool_] | None = None) -> Choices:
+        """Place units until one finds no node though its class may preempt (bool[C]).
+
+        Returns: the choices so far; the last one is that unit's, with node -1, if there is one.
+        """
+        classes = self.engine.class_of[units]
+        out = Choices(
+            np.full(len(units), -1, np.int32),
+            np.zeros(len(units), np.int64),
+            np.zeros(len(units), np.int64),
+        )
+        asks = np.zeros(self.engine.asking, np.bool_) if may_preempt is None else may_preempt
+        begin = 0
+        for end in _runs(self._profile[classes]):
+            stopped = self._schedule(units, classes, asks, begin, end, out)
+            if stopped < end:
+                return self._settled(units, out, stopped + 1)
+            begin = end
+        return self._settled(units, out, len(units))
+
+    def _schedule(
+        self,
+        units: Int64,
+        classes: Int64,
+        may_preempt: NDArray[np.bool_],
+        begin: int,
+        end: int,
+        out: Choices,
+    ) -> int:
+        """Place units[begin:end], which are of one profile; the first that stopped, or end."""
+        engine, counters = self.engine, self.engine.counters
+        stopped: int = _kernels.schedule(
+            classes[:end],
+            self._pin[units[:end]],
+            may_preempt,
+            begin,
+            *self.state,
+            engine.units,
+            engine.tables,
+            engine.policies[int(self._profile[classes[begin]])],
+            counters.rows,
+            counters.asks,
+            counters.cells,
+            self.memory,
+            out.node,
+            out.fits,
+            out.total,
+        )
+        return stopped
+
+    def _settled(self, units: Int64, out: Choices, count: int) -> Choices:
+        placed = np.flatnonzero(out.node[:count] >= 0)
+        self.changes += len(placed)
+        self._settle(units[placed], out.node[placed])
+        return Choices(out.node[:count], out.fits[:count], out.total[:count])
+
+    def _settle(self, units: Int64, nodes: Int32) -> None:
+        where = np.full(len(self.engine.class_of), -1, np.int32)
+        where[units] = nodes
+        _kernels.settle_all(units, where, self.residents)
+
+    def bind(self, unit: int, node: int) -> None:
+        """A unit runs on a node from now on."""
+        self.changes += 1
+        units, rows = self.engine.units, self.engine.counters.rows
+        _kernels.arrive(unit, node, *self.state, units, rows, self.residents, self.memory)
+
+    def unbind(self, unit: int) -> None:
+        """A unit is evicted; its GPU boards are dealt again to the units that stay."""
+        self.changes += 1
+        units, rows = self.engine.units, self.engine.counters.rows
+        _kernels.leave(unit, *self.state, units, rows, self.residents, self.memory)
+
+    def on_node(self, node: int) -> Sequence[int]:
+        """Rows of the units on a node, in the scheduler's order."""
+        found, unit = [], int(self.residents.first[node])
+        while unit >= 0:
+            found.append(unit)
+            unit = int(self.residents.after[unit])
+        return found
+
+    def freed(self, c: int, nodes: Int64) -> Int64:
+        """Those of the nodes on which a class would fit without the units of lower priority."""
+        engine = self.engine
+        fits = np.empty(len(nodes), np.bool_)
+        _kernels.freed(
+            c,
+            self.priority(c),
+            nodes,
+            *self.state,
+            engine.units,
+            engine.tables,
+            engine.counters.rows,
+            engine.counters.asks,
+            self.residents,
+            fits,
+        )
+        return nodes[fits]
+
+    def reprieve(self, c: int, node: int, lower: Sequence[int]) -> list[bool]:
+        """Which of the units must leave a node so that a class fits, tried in this order."""
+        engine = self.engine
+        victim = np.empty(len(lower), np.bool_)
+        _kernels.reprieve(
+            c,
+            node,
+            np.array(lower, np.int64),
+            *self.state,
+            engine.units,
+            engine.tables,
+            engine.counters.rows,
+            engine.counters.asks,
+            self.residents,
+            victim,
+        )
+        found: list[bool] = victim.tolist()
+        return found
+
+    def priority(self, c: int) -> int:
+        """The priority of a class."""
+        return int(self.engine.topology.priority[self.engine.kinds[c].template])
+
+    @property
+    def lowest_priority(self) -> int:
+        """The lowest priority of any unit that is on a node."""
+        here = self.residents.priority[self.residents.node >= 0]
+        return int(here.min(initial=2**31))
+
+
+def _runs(values: Int64) -> list[int]:
+    """Where stretches of equal values end."""
+    if len(values) == 0:
+        return []
+    return [*(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+
+
+def _residents(engine: Engine) -> Residents:
+    nodes, units = len(engine.topology.scenario.nodes), len(engine.class_of)
+    return Residents(
+        np.full(nodes, -1, np.int64),
+        np.full(nodes, -1, np.int64),
+        np.full(units, -1, np.int64),
+        np.full(units, -1, np.int64),
+        np.full(units, -1, np.int64),
+        np.zeros(units, np.bool_),
+        engine.class_of,
+        engine.topology.priority[engine.topology.unit_template],
+    )
+
+
+def _memory(engine: Engine, expected: Int64) -> Memory:
+    """Room for the scores of the most frequent classes, as many as there is memory for."""
+    nodes, ways = len(engine.topology.scenario.nodes), engine.counters.cells
+    room = max(1, nodes)
+    width = 2 * max(1 << max(0, nodes - 1).bit_length(), int(ways.leaves.max(initial=1)))
+    slot_of, slots = _slots(expected, engine.asking, max(1, _CACHED_SCORES // width))
+    sizes = np.diff(ways.start)[~ways.single]
+    return Memory(
+        slot_of,
+        np.full((slots + 1, width), -1, np.int32),
+        np.full(slots + 1, -1, np.int64),
+        np.zeros((slots + 1, 4), np.int64),
+        np.zeros(slots + 1, np.int64),
+        np.zeros((slots + 1, int(sizes.max(initial=0))), np.int64),
+        np.empty(2 * room + len(expected), np.int64),
+        np.zeros(1, np.int64),
+        np.full(nodes, -1, np.int64),
+        np.zeros(engine.asking, np.bool_),
+        np.empty(room, np.int64),
+        np.empty(room, np.int8),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        engine.scratch(),
+    )
+
+
+def _slots(unit_class: Int64, classes: int, room: int) -> tuple[Int64, int]:
+    """Which classes keep their scores: the most frequent ones, as many as memory allows."""
+    members = np.bincount(unit_class, minlength=classes)
+    chosen = np.argsort(-members, kind="stable")[:room]
+    chosen = chosen[members[chosen] > 1]
+    slot_of = np.full(classes, _NO_SLOT, np.int64)
+    slot_of[chosen] = np.arange(len(chosen))
+    return slot_of, len(chosen)
