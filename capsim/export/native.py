@@ -23,6 +23,7 @@ MOST_POINTS = 12_000
 """Points up to which a figure is drawn as a native scatter chart."""
 _SHADES, _SIZES = 10, 8
 _MOST_SERIES = 120
+_MOST_ROWS, _MOST_COLUMNS = 12, 15
 _COLOURS = (theme.USED, "#009E73", theme.INK, theme.STRANDED, theme.AT_RISK, theme.WAITING)
 
 
@@ -89,6 +90,7 @@ class Cells:
     """A small heat map as a table; rows from the top, `None` where there is no cell."""
 
     heads: tuple[str, ...]
+    """Names above the columns, if they have any."""
     rows: tuple[tuple[str, tuple[tuple[str, str, str] | None, ...], str], ...]
     """Name on the left; text, fill and ink of each cell; numbers on the right."""
 
@@ -306,7 +308,7 @@ def _cells(figure: go.Figure, trace: Any) -> Cells | None:
     """A heat map whose cells carry their text, as a table."""
     texts = {(note.x, note.y): note for note in figure.layout.annotations if note.name == "cell"}
     if not texts:
-        return None
+        return _grid(trace)
     columns = sorted({x for x, _ in texts})
     sides: dict[float, dict[str, str]] = {}
     for note in figure.layout.annotations:
@@ -328,7 +330,36 @@ def _cells(figure: go.Figure, trace: Any) -> Cells | None:
             for x in columns
         ]
         rows.append((told.get("left", ""), tuple(cells), told.get("right", "")))
-    return Cells(("",) * len(columns), tuple(rows))
+    return Cells((), tuple(rows))
+
+
+def _grid(trace: Any) -> Cells | None:
+    """A small heat map of rows and columns, with its values written in."""
+    if trace.z is None or not len(trace.z) or any(np.ndim(line) != 1 for line in trace.z):
+        return None
+    lines_of = [numbers(line) for line in trace.z]
+    if any(line is None or len(line) != len(trace.z[0]) for line in lines_of):
+        return None
+    z = np.array(lines_of)
+    if z.shape[0] > _MOST_ROWS or not 0 < z.shape[1] <= _MOST_COLUMNS:
+        return None
+    low, high = float(np.nanmin(z)), float(np.nanmax(z))
+    stops, span = _scale(trace.colorscale), (high - low) or 1.0
+    across = [plain(str(name)) for name in _listed(trace.x)] or [""] * z.shape[1]
+    down = [plain(str(name)) for name in _listed(trace.y)] or [""] * z.shape[0]
+    rows = tuple(
+        (name, tuple(_valued(value, (value - low) / span, stops) for value in line), "")
+        for name, line in zip(down, z.tolist(), strict=False)
+    )
+    return Cells(tuple(across), rows[::-1])
+
+
+def _valued(
+    value: float, share: float, stops: list[tuple[float, str]]
+) -> tuple[str, str, str] | None:
+    if not np.isfinite(value):
+        return None
+    return f"{value:,.3g}", _between(stops, share), theme.PAPER if share > 0.5 else theme.INK
 
 
 def _cell(note: Any, fill: str) -> tuple[str, str, str]:

@@ -16,31 +16,45 @@ from capsim.figures import theme
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+_MARGIN, _TALLEST = 40.0, 110.0
+"""Pixels left of a table, and of a row at most."""
+
 
 def add_cells(slide: Any, page: Page, cells: Cells) -> None:
     """A small heat map as a coloured table, names on the left and numbers on the right."""
     columns = len(cells.rows[0][1])
+    heads = 1 if any(cells.heads) else 0
     left, top, wide, high = page.plot
-    each = wide / columns
-    height = min(high / len(cells.rows), 110.0)
-    names, numbers = left - 40, page.width - left - wide - 24
-    box = (40.0, top, names + wide + numbers, height * len(cells.rows))
+    height = min(high / (len(cells.rows) + heads), _TALLEST)
+    sides = left - _MARGIN, page.width - left - wide - 24
+    widths = [sides[0], *[wide / columns] * columns, sides[1]]
+    box = (_MARGIN, top, sum(widths), height * (len(cells.rows) + heads))
     table = slide.shapes.add_table(
-        len(cells.rows), columns + 2, *(Emu(page.emu(value)) for value in box)
+        len(cells.rows) + heads, columns + 2, *(Emu(page.emu(value)) for value in box)
     ).table
     _unstyle(table)
-    for at, width in enumerate([names, *[each] * columns, numbers]):
+    for at, width in enumerate(widths):
         table.columns[at].width = Emu(page.emu(width))
-    for r, (name, row, told) in enumerate(cells.rows):
-        table.rows[r].height = Emu(page.emu(height))
-        _fill(table.cell(r, 0), page, name, theme.PAPER, theme.INK, size=13)
-        _fill(table.cell(r, columns + 1), page, told, theme.PAPER, theme.SOFT, size=13)
-        table.cell(r, 0).text_frame.paragraphs[0].alignment = PP_ALIGN.RIGHT
-        for c, entry in enumerate(row, start=1):
-            text, fill, ink = entry or ("", theme.PAPER, theme.INK)
-            _fill(table.cell(r, c), page, text, fill, ink, size=11)
-            for paragraph in table.cell(r, c).text_frame.paragraphs:
-                paragraph.alignment = PP_ALIGN.CENTER
+    if heads:
+        named = [(name, theme.PAPER, theme.SOFT) for name in cells.heads]
+        _fill_row(table, 0, page, ("", tuple(named), ""))
+    for at, row in enumerate(cells.rows, start=heads):
+        table.rows[at].height = Emu(page.emu(height))
+        _fill_row(table, at, page, row)
+
+
+def _fill_row(
+    table: Any, at: int, page: Page, row: tuple[str, tuple[tuple[str, str, str] | None, ...], str]
+) -> None:
+    name, entries, numbers = row
+    _fill(table.cell(at, 0), page, name, theme.PAPER, theme.INK, size=13)
+    _fill(table.cell(at, len(entries) + 1), page, numbers, theme.PAPER, theme.SOFT, size=13)
+    table.cell(at, 0).text_frame.paragraphs[0].alignment = PP_ALIGN.RIGHT
+    for c, entry in enumerate(entries, start=1):
+        text, fill, ink = entry or ("", theme.PAPER, theme.INK)
+        _fill(table.cell(at, c), page, text, fill, ink, size=11)
+        for paragraph in table.cell(at, c).text_frame.paragraphs:
+            paragraph.alignment = PP_ALIGN.CENTER
 
 
 def data_rows(figure: go.Figure) -> list[list[str]]:
@@ -57,6 +71,7 @@ def data_rows(figure: go.Figure) -> list[list[str]]:
 
 
 def add_table(slide: Any, page: Page, rows: list[list[str]], *, top: float) -> Any:
+    """A plain table, names in bold on the left; `top` in pixels of the page."""
     box = (32.0, top, page.width - 64, 30.0 * len(rows))
     frame = slide.shapes.add_table(
         len(rows), len(rows[0]), *(Emu(page.emu(value)) for value in box)

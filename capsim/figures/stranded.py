@@ -228,7 +228,7 @@ def _long(resource: str) -> str:
 
 def _unit(stranded: Stranded, resource: str) -> tuple[str, float]:
     """The unit of the table, and how many of the engine's integers it has."""
-    row = stranded.table.set_index("resource").loc[resource]
+    row = next(r for r in stranded.table.to_dict("records") if r["resource"] == resource)
     offered = float(row["offered"])
     whole = float(stranded.offered[:, _column(stranded, resource)].sum())
     return _unit_words(resource, str(row["unit"])), whole / offered if offered else 1.0

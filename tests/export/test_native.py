@@ -94,6 +94,16 @@ def test_a_small_map_is_a_table_and_a_large_one_bars_of_bands():
     assert large.stands_in
 
 
+def test_a_small_heat_map_of_any_figure_is_a_table_with_its_values():
+    native = native_of(go.Figure(go.Heatmap(z=[[1, 2], [3, None]], x=["a", "b"], y=["c", "d"])))
+    assert isinstance(native, Cells)
+    assert native.heads == ("a", "b")
+    (top, top_cells, _), (low, low_cells, _) = native.rows
+    assert (top, low) == ("d", "c")
+    assert [cell and cell[0] for cell in top_cells] == ["3", None]
+    assert [cell and cell[0] for cell in low_cells] == ["1", "2"]
+
+
 def test_every_node_and_unit_of_the_graph_is_drawn_once():
     busy = zoned(8)
     native = native_of(figures.cluster_graph(busy))
@@ -107,7 +117,7 @@ def test_every_node_and_unit_of_the_graph_is_drawn_once():
 
 def test_what_no_chart_can_draw_has_no_native_form():
     assert native_of(go.Figure(go.Pie(values=[1, 2]))) is None
-    assert native_of(go.Figure(go.Heatmap(z=[[1, 2], [3, 4]]))) is None
+    assert native_of(go.Figure(go.Heatmap(z=np.ones((200, 200))))) is None
     assert native_of(go.Figure()) is None
 
 

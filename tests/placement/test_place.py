@@ -501,6 +501,19 @@ def test_normalisation_of_affinity_follows_as_the_best_node_fills_up():
     assert nodes_of(place(machines, wanting)) == ["best", "liked", "liked"]
 
 
+def test_normalised_scores_are_cut_to_whole_numbers_before_they_are_added():
+    """One taint of three: 100 - 33 = 67, with 40 for a label a tie with 100 + 7."""
+    profile = SchedulerProfile(score_weights={"TaintToleration": 1, "NodeAffinity": 1})
+    tied = [
+        node("a", taints=avoided(1), labels={"x": ""}),
+        node("b", labels={"y": ""}),
+    ]
+    top = node("c", taints=avoided(3), labels={"z": ""})
+    liking = [pod(affinity=likes(x=40, y=7, z=100))]
+    assert nodes_of(place([*tied, top], liking, profile=profile)) == ["a"]
+    assert nodes_of(place([*tied[::-1], top], liking, profile=profile)) == ["b"]
+
+
 TOLERABLE = [(), (tolerates("avoid-0"),), (tolerates("avoid-0"), tolerates("avoid-1"))]
 LIKED = [{}, {"ssd": 1}, {"ssd": 3, "new": 50}, {"new": 7}]
 

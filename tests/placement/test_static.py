@@ -94,7 +94,9 @@ def test_raw_scores_vary_only_where_passing_nodes_differ():
 
 
 def test_without_templates_there_is_nothing_to_ask():
-    found = static_tables(cs.compile_scenario(cluster(nodes(2))), [], Profiles([SchedulerProfile()]))
+    found = static_tables(
+        cs.compile_scenario(cluster(nodes(2))), [], Profiles([SchedulerProfile()])
+    )
     assert found.refusal.shape == (0, 1)
     assert found.varies.tolist() == []
 
