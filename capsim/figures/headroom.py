@@ -202,7 +202,7 @@ def _limit(resource: str) -> str:
     if resource == "nothing":
         return "nothing stops the next"
     if resource == "node rules":
-        return "rules of the nodes refuse"
+        return "node rules refuse more"
     name = words.resource_name(GPU_MILLI if resource == "gpu" else resource)
     return f"{name} {'run' if name == 'pods' else 'runs'} out first"
 

@@ -220,15 +220,16 @@ def _write_in_cells(figure: go.Figure, plan: Placement, cells: NodeMap) -> None:
     if cell < _NUMBER_PX:
         return
     names = words.short_names([node.name for node in plan.scenario.nodes], max(6, int(cell / 7)))
-    for x, y, z, row in zip(cells.x, cells.y, cells.z, cells.rows.tolist(), strict=True):
-        if row < 0:
-            continue
-        name = words.safe(names[row]) + "<br>"
-        figure.add_annotation(
-            name="cell",
-            x=float(x),
-            y=float(y),
-            text=(name if cell >= _NAME_PX else "") + f"{z:.0f} %",
-            showarrow=False,
-            font={"size": 12, "color": "#FFFFFF" if z > 55 else theme.INK},
-        )
+    written = [
+        {
+            "name": "cell",
+            "x": float(x),
+            "y": float(y),
+            "text": (f"{words.safe(names[row])}<br>" if cell >= _NAME_PX else "") + f"{z:.0f} %",
+            "showarrow": False,
+            "font": {"size": 12, "color": "#FFFFFF" if z > 55 else theme.INK},
+        }
+        for x, y, z, row in zip(cells.x, cells.y, cells.z, cells.rows.tolist(), strict=True)
+        if row >= 0
+    ]
+    figure.layout.annotations = (*figure.layout.annotations, *written)

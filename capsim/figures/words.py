@@ -22,9 +22,13 @@ _NAMES = {
 
 def safe(text: str) -> str:
     """A name out of somebody's file, harmless in plotly's labels, which read HTML, $TeX$, %{..}."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
+    printable = text if text.isprintable() else _printable(text)
     escaped = html.escape(printable, quote=False)
     return escaped.replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shorten(name: str, length: int = 34) -> str:
