@@ -16,21 +16,14 @@ if TYPE_CHECKING:
     from capsim import figures as figures
     from capsim import panels as panels
     from capsim.errors import CapsimError, InputError, ModelError
-    from capsim.export import deck
-    from capsim.placement import (
-        MachineShare,
-        Placement,
-        add_machines,
-        compare_packers,
-        grow,
-        headroom,
-        headroom_curve,
-        headroom_together,
-        pack,
-        place,
-        size_cluster,
-        stranded,
-    )
+    from capsim.export.deck import deck
+    from capsim.placement.headroom import headroom, headroom_curve, headroom_together
+    from capsim.placement.packing import MachineShare, compare_packers, pack
+    from capsim.placement.place import place
+    from capsim.placement.result import Placement
+    from capsim.placement.sizing import size_cluster
+    from capsim.placement.stranded import stranded
+    from capsim.placement.whatif import add_machines, grow
     from capsim.readers import read
     from capsim.scenario import Scenario, SchedulerProfile
     from capsim.topology import Topology, compile_scenario

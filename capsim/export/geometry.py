@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.figures import theme
 
@@ -111,9 +112,9 @@ def axis_of(figure: go.Figure, name: str) -> Axis:
 
 
 def _extent(figure: go.Figure, name: str, log: bool) -> tuple[float, float]:
-    parts = [np.asarray(trace[name]) for trace in figure.data if trace[name] is not None]
-    numbers = [part[np.isfinite(part)] for part in parts if part.dtype.kind in "iuf"]
-    found = np.concatenate(numbers) if numbers else np.array([0.0, 1.0])
+    parts = [numbers(trace[name]) for trace in figure.data if name in trace]
+    finite = [part[np.isfinite(part)] for part in parts if part is not None]
+    found = np.concatenate(finite) if finite else np.array([0.0, 1.0])
     found = np.log10(found[found > 0]) if log else found
     if not found.size:
         return 0.0, 1.0
@@ -122,6 +123,14 @@ def _extent(figure: go.Figure, name: str, log: bool) -> tuple[float, float]:
         low, high = min(low, 0.0), max(high, 0.0)
     room = 0.05 * (high - low) or 0.5
     return (low if low == 0 else low - room), high + room
+
+
+def numbers(values: Any) -> NDArray[np.float64] | None:
+    """Values of a trace as floats, NaN where there is none; None if they are no numbers."""
+    listed = np.asarray([] if values is None else values)
+    if listed.dtype == object:
+        listed = np.array([np.nan if value is None else value for value in listed.tolist()])
+    return listed.astype(np.float64) if listed.dtype.kind in "iuf" else None
 
 
 def _is_number(value: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.export.geometry import numbers
 from capsim.export.plain import Run, lines, plain
 from capsim.figures import theme
 
@@ -20,8 +21,9 @@ Values = NDArray[np.float64]
 
 MOST_POINTS = 12_000
 """Points up to which a figure is drawn as a native scatter chart."""
-_SHADES, _SIZES = 10, 5
-_MOST_SERIES = 60
+_SHADES, _SIZES = 10, 8
+_MOST_SERIES = 120
+_MOST_ROWS, _MOST_COLUMNS = 12, 15
 _COLOURS = (theme.USED, "#009E73", theme.INK, theme.STRANDED, theme.AT_RISK, theme.WAITING)
 
 
@@ -88,6 +90,7 @@ class Cells:
     """A small heat map as a table; rows from the top, `None` where there is no cell."""
 
     heads: tuple[str, ...]
+    """Names above the columns, if they have any."""
     rows: tuple[tuple[str, tuple[tuple[str, str, str] | None, ...], str], ...]
     """Name on the left; text, fill and ink of each cell; numbers on the right."""
 
@@ -193,8 +196,9 @@ def _scatter(traces: Sequence[Any]) -> Scatter | None:
         mode = trace.mode or ""
         if is_filled(trace) or mode == "text":
             continue
-        x, y = (np.asarray(trace[axis]) for axis in "xy")
-        if x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf":
+        y = numbers(trace.y)
+        x = numbers(range(len(trace.y)) if trace.x is None and y is not None else trace.x)
+        if x is None or y is None or len(x) != len(y):
             return None
         finite = np.isfinite(x) & np.isfinite(y)
         if "lines" in mode or not mode:
@@ -215,8 +219,8 @@ def _lines(
     for start, end in edges.reshape(-1, 2).tolist():
         yield Points(
             name=plain(trace.name or ""),
-            x=x[start:end].astype(np.float64),
-            y=y[start:end].astype(np.float64),
+            x=x[start:end],
+            y=y[start:end],
             colour=_one_colour(trace.line.color, at),
             line_px=float(trace.line.width or 2),
             dash=trace.line.dash not in (None, "solid"),
@@ -235,8 +239,8 @@ def _markers(
         chosen = (colours[0] == shade) & (sizes[0] == step)
         yield Points(
             name=f"{plain(trace.name or '')}{names[shade]}",
-            x=x[chosen].astype(np.float64),
-            y=y[chosen].astype(np.float64),
+            x=x[chosen],
+            y=y[chosen],
             colour=colours[1][shade],
             marker_px=float(sizes[1][step]),
             outline=_outline(marker),
@@ -274,16 +278,16 @@ def _shades(
 def _size_steps(
     size: object, finite: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each marker the number of its size, and the sizes: a few that stand for all."""
+    """For each marker the number of its size, and the sizes: a few, none too large."""
     count = int(finite.sum())
     if size is None or isinstance(size, int | float):
         return np.zeros(count, np.int64), np.array([float(size or 6)])
     given = np.asarray(size, np.float64)[finite]
-    known = np.unique(np.round(given, 1))
+    known = np.unique(np.floor(given * 10) / 10)
     if len(known) > _SIZES:
-        known = np.unique(np.quantile(given, (np.arange(_SIZES) + 0.5) / _SIZES))
-    nearest = np.abs(given[:, None] - known[None, :]).argmin(axis=1)
-    return nearest.astype(np.int64), known
+        known = np.geomspace(known[0], known[-1], _SIZES)
+    step = np.searchsorted(known, given + 1e-6, side="right") - 1
+    return np.maximum(step, 0).astype(np.int64), known
 
 
 def _scale(colorscale: object) -> list[tuple[float, str]]:
@@ -304,7 +308,7 @@ def _cells(figure: go.Figure, trace: Any) -> Cells | None:
     """A heat map whose cells carry their text, as a table."""
     texts = {(note.x, note.y): note for note in figure.layout.annotations if note.name == "cell"}
     if not texts:
-        return None
+        return _grid(trace)
     columns = sorted({x for x, _ in texts})
     sides: dict[float, dict[str, str]] = {}
     for note in figure.layout.annotations:
@@ -326,7 +330,36 @@ def _cells(figure: go.Figure, trace: Any) -> Cells | None:
             for x in columns
         ]
         rows.append((told.get("left", ""), tuple(cells), told.get("right", "")))
-    return Cells(("",) * len(columns), tuple(rows))
+    return Cells((), tuple(rows))
+
+
+def _grid(trace: Any) -> Cells | None:
+    """A small heat map of rows and columns, with its values written in."""
+    if trace.z is None or not len(trace.z) or any(np.ndim(line) != 1 for line in trace.z):
+        return None
+    lines_of = [numbers(line) for line in trace.z]
+    if any(line is None or len(line) != len(trace.z[0]) for line in lines_of):
+        return None
+    z = np.array(lines_of)
+    if z.shape[0] > _MOST_ROWS or not 0 < z.shape[1] <= _MOST_COLUMNS:
+        return None
+    low, high = float(np.nanmin(z)), float(np.nanmax(z))
+    stops, span = _scale(trace.colorscale), (high - low) or 1.0
+    across = [plain(str(name)) for name in _listed(trace.x)] or [""] * z.shape[1]
+    down = [plain(str(name)) for name in _listed(trace.y)] or [""] * z.shape[0]
+    rows = tuple(
+        (name, tuple(_valued(value, (value - low) / span, stops) for value in line), "")
+        for name, line in zip(down, z.tolist(), strict=False)
+    )
+    return Cells(tuple(across), rows[::-1])
+
+
+def _valued(
+    value: float, share: float, stops: list[tuple[float, str]]
+) -> tuple[str, str, str] | None:
+    if not np.isfinite(value):
+        return None
+    return f"{value:,.3g}", _between(stops, share), theme.PAPER if share > 0.5 else theme.INK
 
 
 def _cell(note: Any, fill: str) -> tuple[str, str, str]:

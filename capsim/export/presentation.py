@@ -6,15 +6,15 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.enum.text import MSO_ANCHOR
 from pptx.util import Emu, Pt
 
-from capsim.export import slides
-from capsim.export.charts import add_chart, rgb, write
+from capsim.export import slides, tables
+from capsim.export.charts import add_chart
 from capsim.export.deck import Deck
-from capsim.export.geometry import SLIDE_HEIGHT, SLIDE_WIDTH, Page, page_of
+from capsim.export.geometry import Page, page_of
 from capsim.export.images import NO_BROWSER, draw
-from capsim.export.native import Bars, BarSeries, Cells, Native, is_filled, native_of
+from capsim.export.native import Bars, Cells, Native, is_filled, native_of
 from capsim.export.plain import Run, lines, plain, printable, takeaway
 from capsim.figures import theme
 
@@ -120,10 +120,11 @@ def _figure_slide(
     elif native is None and not any(is_filled(trace) for trace in figure.data):
         _instead_of_picture(slide, page, figure)
     elif isinstance(native, Cells):
-        _add_cells(slide, page, native)
+        tables.add_cells(slide, page, native)
     else:
         _add_native(slide, page, figure, native)
-    _footnote(slide, page, figure)
+    if picture is None:
+        _footnote(slide, page, figure)
     slides.add_note(slide, _notes(deck, figure))
 
 
@@ -234,77 +235,9 @@ def _instead_of_picture(slide: Any, page: Page, figure: go.Figure) -> None:
         slide, page, [[Run(told)]], (32, page.top), size_px=14, colour=theme.SOFT,
         width_px=page.width - 64,
     )  # fmt: skip
-    rows = _data_rows(figure)
+    rows = tables.data_rows(figure)
     if rows:
-        _add_table(slide, page, rows, top=page.top + 40)
-
-
-def _data_rows(figure: go.Figure) -> list[list[str]]:
-    """The first values of each trace: its name, then what it draws."""
-    rows = []
-    for trace in list(figure.data)[:10]:
-        held = [trace[key] for key in ("y", "z", "values", "r") if key in trace]
-        values = next((each for each in held if each is not None), [])
-        shown = [str(value) for value in list(values)[:8]]
-        if shown:
-            rows.append([plain(trace.name or trace.type), *shown])
-    width = max((len(row) for row in rows), default=0)
-    return [row + [""] * (width - len(row)) for row in rows]
-
-
-def _add_table(slide: Any, page: Page, rows: list[list[str]], *, top: float) -> Any:
-    box = (32.0, top, page.width - 64, 30.0 * len(rows))
-    frame = slide.shapes.add_table(
-        len(rows), len(rows[0]), *(Emu(page.emu(value)) for value in box)
-    )
-    table = frame.table
-    _unstyle(table)
-    for r, row in enumerate(rows):
-        for c, text in enumerate(row):
-            _fill(table.cell(r, c), page, text, theme.PAPER, theme.INK, bold=c == 0)
-    return table
-
-
-def _unstyle(table: Any) -> None:
-    table.first_row = table.horz_banding = False
-
-
-def _fill(
-    cell: Any, page: Page, text: str, fill: str, ink: str, *, bold: bool = False, size: float = 12
-) -> None:
-    cell.fill.solid()
-    cell.fill.fore_color.rgb = rgb(fill)
-    cell.vertical_anchor = MSO_ANCHOR.MIDDLE
-    cell.margin_left = cell.margin_right = Emu(page.emu(4))
-    cell.margin_top = cell.margin_bottom = Emu(page.emu(2))
-    told = [[Run(printable(line), bold=bold)] for line in text.split("\n")]
-    write(cell.text_frame, told, page, size_px=size, colour=ink)
-
-
-def _add_cells(slide: Any, page: Page, cells: Cells) -> None:
-    """A small heat map as a coloured table, names on the left and numbers on the right."""
-    columns = len(cells.rows[0][1])
-    left, top, wide, high = page.plot
-    each = wide / columns
-    height = min(high / len(cells.rows), 110.0)
-    names, numbers = left - 40, page.width - left - wide - 24
-    box = (40.0, top, names + wide + numbers, height * len(cells.rows))
-    table = slide.shapes.add_table(
-        len(cells.rows), columns + 2, *(Emu(page.emu(value)) for value in box)
-    ).table
-    _unstyle(table)
-    for at, width in enumerate([names, *[each] * columns, numbers]):
-        table.columns[at].width = Emu(page.emu(width))
-    for r, (name, row, told) in enumerate(cells.rows):
-        table.rows[r].height = Emu(page.emu(height))
-        _fill(table.cell(r, 0), page, name, theme.PAPER, theme.INK, size=13)
-        _fill(table.cell(r, columns + 1), page, told, theme.PAPER, theme.SOFT, size=13)
-        table.cell(r, 0).text_frame.paragraphs[0].alignment = PP_ALIGN.RIGHT
-        for c, entry in enumerate(row, start=1):
-            text, fill, ink = entry or ("", theme.PAPER, theme.INK)
-            _fill(table.cell(r, c), page, text, fill, ink, size=11)
-            for paragraph in table.cell(r, c).text_frame.paragraphs:
-                paragraph.alignment = PP_ALIGN.CENTER
+        tables.add_table(slide, page, rows, top=page.top + 40)
 
 
 def _footnote(slide: Any, page: Page, figure: go.Figure) -> None:
@@ -354,6 +287,3 @@ def _assumption_lines(text: str) -> list[list[Run]]:
         [Run(f"{name}  ", bold=True), Run(value)],
         [Run(source.removesuffix("]"), colour=theme.SOFT)],
     ]
-
-
-__all__ = ["SLIDE_HEIGHT", "SLIDE_WIDTH", "BarSeries", "build"]

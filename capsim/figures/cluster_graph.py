@@ -72,7 +72,7 @@ def _draw_regions(figure: go.Figure, layout: Layout) -> None:
 def _draw_waiting(figure: go.Figure, facts: Facts) -> None:
     units = facts.standing.scenario.units
     told = [f"<b>{words.safe(units[row].key)}</b><br>waits" for row in facts.waiting.tolist()]
-    marker: dict[str, object] = {"color": theme.WAITING, "line": {"width": 0}}
+    marker: dict[str, object] = {"color": theme.WAITING, "line": {"width": 0}, "opacity": 1}
     trace = go.Scatter if facts.detailed else go.Scattergl
     figure.add_trace(trace(**_marks(facts.layout.waiting, "waiting", marker, told)))
 
@@ -196,10 +196,10 @@ def _name_nodes(figure: go.Figure, facts: Facts) -> None:
     nodes = facts.standing.scenario.nodes
     figure.add_scatter(
         x=layout.nodes.x.astype(np.float32),
-        y=(layout.nodes.y - layout.nodes.r).astype(np.float32),
+        y=(layout.nodes.y - layout.nodes.r - 2).astype(np.float32),
         name="names",
         mode="text",
-        text=[words.safe(words.shorten(node.name, length)) for node in nodes],
+        text=[words.safe(name) for name in words.short_names([n.name for n in nodes], length)],
         textposition="bottom center",
         textfont={"size": 11, "color": theme.SOFT},
         hoverinfo="skip",

@@ -36,7 +36,7 @@ def comparison(
 
     Parameters: names of the two plans, for the colours' key.
     """
-    rows = comparison_rows(before, after)
+    rows, noun = comparison_rows(before, after), words.noun(after.scenario)
     if not rows:
         return theme.nothing("Nothing to compare", "neither plan has nodes or units", "")
     figure = bars.page(right=150)
@@ -55,7 +55,7 @@ def comparison(
     return theme.finish(
         figure,
         _headline(before, after, names[1]),
-        "Requested share of each resource, and the shares of units that wait, of nodes that are "
+        f"Requested share of each resource, and the shares of {noun}s that wait, of nodes that are "
         "empty and of capacity that is stranded",
         _source(before, after, names),
         after.assumptions,
@@ -89,8 +89,11 @@ def _source(before: Placement, after: Placement, names: tuple[str, str]) -> str:
     changed = [part for part in told[1] if part not in told[0]]
     same = [part for part in told[1] if part in told[0]]
     scenario = after.scenario
-    size = words.count(len(after.offered), "node"), words.count(len(after.node_of), "unit")
-    parts = [f"Source: {scenario.name}", ", ".join(size), *same]
+    size = (
+        words.count(len(after.offered), "node"),
+        words.count(len(after.node_of), words.noun(scenario)),
+    )
+    parts = [f"Source: {words.shorten(scenario.name, 60)}", ", ".join(size), *same]
     parts += [f"{names[0]}: {', '.join(other)}"] if other else []
     parts += [f"{names[1]}: {', '.join(changed)}"] if changed else []
     return " · ".join(words.safe(part) for part in parts)
@@ -98,13 +101,13 @@ def _source(before: Placement, after: Placement, names: tuple[str, str]) -> str:
 
 def comparison_rows(before: Placement, after: Placement) -> list[Row]:
     """The numbers of both plans; the same rows for the same clusters."""
-    plans = (before, after)
+    plans, noun = (before, after), words.noun(after.scenario)
     if not any(len(plan.offered) or len(plan.node_of) for plan in plans):
         return []
     known = [*resources.shown(before)]
     known += [name for name in resources.shown(after) if name not in known]
     rows = [_use_row(plans, name) for name in known]
-    rows.append(_count_row("units waiting", [_waiting(plan) for plan in plans], "unit"))
+    rows.append(_count_row(f"{noun}s waiting", [_waiting(plan) for plan in plans], noun))
     rows.append(_count_row("nodes empty", [_empty(plan) for plan in plans], "node"))
     lost = _stranded_row(plans)
     return [*rows, lost] if lost else rows
@@ -114,7 +117,7 @@ def comparison_title(before: Placement, after: Placement) -> str:
     """The takeaway: what changes for waiting units and empty nodes, else for the resources."""
     parts = []
     for noun, one, several, count in (
-        ("unit", "waits", "wait", _waiting),
+        (words.noun(after.scenario), "waits", "wait", _waiting),
         ("node", "is empty", "are empty", _empty),
     ):
         change = count(after)[0] - count(before)[0]
@@ -129,7 +132,7 @@ def _use_title(before: Placement, after: Placement) -> str:
     rows = [_use_row((before, after), name) for name in resources.shown(after)]
     moved = max(rows, key=lambda row: abs(row.after - row.before), default=None)
     if moved is None or abs(moved.after - moved.before) < 0.005:
-        return "Nothing changes in use, waiting units or empty nodes"
+        return "Nothing changes in use, in what waits or in empty nodes"
     verb = "rises" if moved.after > moved.before else "falls"
     name = words.capital(moved.name)
     return f"{name} {verb} from {words.percent(moved.before)} to {words.percent(moved.after)}"

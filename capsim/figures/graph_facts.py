@@ -31,6 +31,11 @@ class Facts:
 
     standing: Standing
 
+    @property
+    def noun(self) -> str:
+        """What a unit is called."""
+        return words.noun(self.standing.scenario)
+
     @cached_property
     def detailed(self) -> bool:
         """Whether units are drawn one by one."""
@@ -98,7 +103,7 @@ class Facts:
             for group in self.groups
         ]
         waiting = int(np.sum(self.standing.node_of < 0))
-        return [*named, ("waiting", words.count(waiting, "unit"))]
+        return [*named, ("waiting", words.count(waiting, self.noun))]
 
     @cached_property
     def layout(self) -> Layout:
@@ -112,9 +117,10 @@ class Facts:
             order = np.argsort(np.lexsort((-np.nan_to_num(self.use), -radius)))
             names_px = [8 + 6.4 * max(map(len, names)) for names in self.regions]
             return discs(groups, radius, order, waiting, names_px, page)
+        names_px = [30 + 7.0 * max(map(len, names)) for names in self.regions]
         racks = [_rack(node) for node in self.standing.scenario.nodes]
         by_rack = [rows[np.argsort([racks[row] for row in rows], kind="stable")] for rows in groups]
-        return boxes(by_rack, racks, radius, waiting, page)
+        return boxes(by_rack, racks, radius, waiting, names_px, page)
 
     @property
     def title(self) -> str:
@@ -123,7 +129,7 @@ class Facts:
         placed = standing.node_of >= 0
         shared = np.bincount(standing.node_of[placed & ~self.own_kernel], minlength=1)
         most, waiting = int(shared.max()), int((~placed).sum())
-        units = words.count(int(placed.sum()), "unit")
+        units = words.count(int(placed.sum()), self.noun)
         nodes = words.count(len(standing.offered), "node")
         shares = f"up to {most:,} share one kernel" if most > 1 else "no kernel is shared"
         wait = f", {waiting:,} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
@@ -139,13 +145,12 @@ class Facts:
     def subtitle(self) -> str:
         """How to read the picture."""
         if not self.detailed:
-            return (
-                "Disc: a node and its kernel, as large as its cores, coloured by fullest resource"
-            )
+            return "Disc: a node and its kernel, sized by cores, coloured by its fullest resource"
         own = " (orange: of its own)" if bool(self.own_kernel.any()) else ""
+        over = theme.over_words(self.use)
         return (
             "Disc: a node, sized by cores, coloured by its fullest resource · "
-            f"ring: a kernel{own} · dot: a unit"
+            f"ring: a kernel{own} · dot: a {self.noun}{over}"
         )
 
 

@@ -6,6 +6,7 @@ are discs of nodes set like the seeds of a sunflower. The same cluster gives the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,18 +71,23 @@ def boxes(
     racks: Sequence[str],
     radius: Float64,
     waiting: Float64,
+    names_px: Sequence[float],
     page: tuple[float, float],
 ) -> Layout:
     """Groups as boxes of cells, nodes of one rack side by side.
 
     groups: the rows of each, in the order in which they are set; racks: of each node, "" for none;
-    radius [N] and waiting: at most 1, as shares of half a cell; page: width and height in pixels.
+    radius [N] and waiting: at most 1, as shares of half a cell; names_px: width of the name of
+    each box; page: width and height in pixels.
     """
     wx, wy, reach = _disc(waiting * 1.08)
-    sizes = [(len(rows), 1) for rows in groups]
+    # However much waits, the nodes keep most of the page.
+    shrink = min(1.0, (1 + math.sqrt(0.4 * len(radius))) / reach) if len(waiting) else 1.0
+    wx, wy, reach, waiting = wx * shrink, wy * shrink, reach * shrink, waiting * shrink
+    sizes = [_Size(len(rows), 1, wide) for rows, wide in zip(groups, names_px, strict=False)]
     if len(waiting):
         square = max(1, int(np.ceil(reach)))
-        sizes.append((square * square, square))
+        sizes.append(_Size(square * square, square, names_px[-1]))
     cell, shelves = _shelves(sizes, page)
     high = cell + (_NAME if cell >= _NAMED_CELL else 0.0)
     x, y = np.zeros(len(radius)), np.zeros(len(radius))
@@ -113,8 +119,21 @@ _Frame = tuple[float, float, int, int]
 """Left and top of a box in pixels, its columns and lines of cells."""
 
 
+@dataclass(frozen=True)
+class _Size:
+    """What a box holds: cells, how many side by side at least, and the width of its name."""
+
+    cells: int
+    least: int
+    name_px: float
+
+    def columns(self, lines: int, cell: float) -> int:
+        named = math.ceil((self.name_px - 2 * _INSIDE) / cell) if cell else 1
+        return max(-(-self.cells // lines), self.least, named)
+
+
 def _shelves(
-    sizes: Sequence[tuple[int, int]], page: tuple[float, float]
+    sizes: Sequence[_Size], page: tuple[float, float]
 ) -> tuple[float, list[list[tuple[int, int]]]]:
     """The largest cell with which all boxes fit on shelves; columns and lines of each box."""
     for cell in np.geomspace(190.0, 6.0, 90).tolist():
@@ -122,24 +141,23 @@ def _shelves(
             shelves = [_shelf(part, cell, page[0]) for part in _parts(sizes, count)]
             if all(shelves) and _total_height(shelves, cell) <= page[1]:
                 return cell, shelves
-    return 6.0, [_shelf(sizes, 0.0, page[0])]
+    return 6.0, [[(size.columns(1, 6.0), 1) for size in sizes]]
 
 
-def _parts(sizes: Sequence[tuple[int, int]], count: int) -> list[Sequence[tuple[int, int]]]:
+def _parts(sizes: Sequence[_Size], count: int) -> list[Sequence[_Size]]:
     """Sizes in order, cut into runs of about equal sums."""
-    ends = np.cumsum([size for size, _ in sizes])
+    ends = np.cumsum([size.cells for size in sizes])
     cuts = np.searchsorted(ends, ends[-1] * np.arange(1, count) / count, side="left") + 1
     bounds = [0, *sorted({min(int(cut), len(sizes)) for cut in cuts}), len(sizes)]
     return [sizes[a:b] for a, b in pairwise(bounds) if b > a]
 
 
-def _shelf(sizes: Sequence[tuple[int, int]], cell: float, width: float) -> list[tuple[int, int]]:
+def _shelf(sizes: Sequence[_Size], cell: float, width: float) -> list[tuple[int, int]]:
     """Columns and lines of the boxes on one shelf, as flat as the width allows."""
     room = width - len(sizes) * 2 * _INSIDE - (len(sizes) - 1) * _BETWEEN
-    for lines in range(1, max(size for size, _ in sizes) + 1):
-        columns = [max(-(-size // lines), least) for size, least in sizes]
-        least = max(least for _, least in sizes)
-        if lines >= least and sum(columns) * cell <= room:
+    for lines in range(max(size.least for size in sizes), max(size.cells for size in sizes) + 1):
+        columns = [size.columns(lines, cell) for size in sizes]
+        if sum(columns) * cell <= room:
             return [(wide, lines) for wide in columns]
     return []
 

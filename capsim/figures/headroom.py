@@ -22,9 +22,10 @@ _MOST_SHAPES = 9
 
 def headroom(headroom: Headroom) -> go.Figure:
     """How many more units of each shape fit, every shape counted alone."""
-    table = headroom.table
-    if table.empty:
-        return theme.nothing("No shape to count", "the scenario has no units", _source(headroom))
+    table, noun = headroom.table, words.noun(headroom.topology.scenario)
+    if table.empty or not headroom.fits.shape[1]:
+        why = f"there are no {noun}s" if table.empty else "the cluster has no nodes"
+        return theme.nothing("No headroom", why, _source(headroom))
     rows = _rows(table)
     figure = bars.page(right=70)
     counts = [row.fits for row in rows]
@@ -33,12 +34,14 @@ def headroom(headroom: Headroom) -> go.Figure:
     for at, row in enumerate(rows):
         bars.write_beside(figure, counts[at], at, row.told)
     bars.name_rows(figure, [row.shape for row in rows], [row.size for row in rows])
-    bars.count_axis(figure, "More units that fit, each shape counted alone", max(counts), room=0.34)
+    bars.count_axis(
+        figure, f"More {noun}s that fit, each shape counted alone", max(counts), room=0.34
+    )
     return theme.finish(
         figure,
         headroom_title(headroom),
-        "Units of the most frequent shapes that the free capacity still takes, and what then "
-        "stops the next",
+        f"{words.capital(noun)}s of the most frequent shapes that the free capacity still takes, "
+        "and what then stops the next",
         _source(headroom),
         headroom.assumptions,
     )
@@ -69,19 +72,20 @@ def _told(fits: int, limit: str) -> str:
 def headroom_title(headroom: Headroom) -> str:
     """The takeaway: how many shapes still fit, and what runs out first for most of them."""
     table = headroom.table
-    if len(table) == 1:
-        row = table.iloc[0]
-        return f"{words.count(int(row['fits']), 'more unit')} of {words.safe(row['shape'])}: " + (
-            _limit(row["limiting_resource"])
-        )
-    none = int((table["fits"] == 0).sum())
-    limit, often = Counter(table["limiting_resource"]).most_common(1)[0]
-    what = f"{_limit(limit)} for {often} of {len(table)} shapes"
+    shapes, none = len(table), int((table["fits"] == 0).sum())
+    noun = words.noun(headroom.topology.scenario)
+    limit, often = Counter(map(str, table["limiting_resource"])).most_common(1)[0]
+    if shapes == 1:
+        name, fits = words.safe(str(table["shape"].iloc[0])), int(table["fits"].iloc[0])
+        head = f"{words.count(fits, f'more {noun}')} of {name}" if fits else f"No more {name} fits"
+        return f"{head}: {_limit(limit)}"
+    what = f"{_limit(limit)} for {'all' if often == shapes else often}"
+    if none == shapes:
+        return f"None of the {shapes} shapes fits any more; {what}"
     if none:
-        verb = "fits" if none == 1 else "fit"
-        return f"{none} of {len(table)} shapes no longer {verb}; {what}"
+        return f"{none} of {shapes} shapes no longer {'fits' if none == 1 else 'fit'}; {what}"
     low, high = int(table["fits"].min()), int(table["fits"].max())
-    return f"Room for {low:,} to {high:,} more units, by shape; {what}"
+    return f"Room for {low:,} to {high:,} more {noun}s, by shape; {what}"
 
 
 def headroom_curve(curve: pd.DataFrame, *, shape: str, source: str = "") -> go.Figure:
@@ -97,7 +101,7 @@ def headroom_curve(curve: pd.DataFrame, *, shape: str, source: str = "") -> go.F
     figure.add_scatter(
         x=curve[over].to_numpy(np.float32) * (100 if over == "reserve_share" else 1),
         y=curve["units"].to_numpy(np.float32),
-        name=shape if shape.isprintable() else "shape",
+        name=words.safe(shape),
         mode="lines",
         line={"color": theme.USED, "width": 3},
         fill="tozeroy",
@@ -198,7 +202,7 @@ def _limit(resource: str) -> str:
     if resource == "nothing":
         return "nothing stops the next"
     if resource == "node rules":
-        return "then rules of the nodes refuse"
+        return "node rules refuse more"
     name = words.resource_name(GPU_MILLI if resource == "gpu" else resource)
     return f"{name} {'run' if name == 'pods' else 'runs'} out first"
 
@@ -212,5 +216,9 @@ def _size(cores: float, memory: float, gpus: float) -> str:
 def _source(headroom: Headroom) -> str:
     scenario = headroom.topology.scenario
     rule = next((each.value for each in headroom.assumptions if each.name == "headroom"), "")
-    parts = [f"Source: {scenario.name}", words.count(len(scenario.nodes), "node"), rule]
+    parts = [
+        f"Source: {words.shorten(scenario.name, 60)}",
+        words.count(len(scenario.nodes), "node"),
+        rule,
+    ]
     return " · ".join(words.safe(part) for part in parts if part)

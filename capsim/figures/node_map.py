@@ -55,7 +55,8 @@ def utilisation_map(plan: Placement, resource: str | None = None) -> go.Figure:
     theme.use_legend(figure, right=100 - _RIGHT)
     _frame(figure, cells)
     _write_in_cells(figure, plan, cells)
-    theme.finish(figure, map_title(plan, resource), _subtitle(resource), footnote, plan.assumptions)
+    subtitle = _subtitle(plan, resource)
+    theme.finish(figure, map_title(plan, resource), subtitle, footnote, plan.assumptions)
     figure.layout.meta = {**figure.layout.meta, "instead": _bands(plan, cells, resource)}
     return figure
 
@@ -63,7 +64,8 @@ def utilisation_map(plan: Placement, resource: str | None = None) -> go.Figure:
 def map_title(plan: Placement, resource: str | None = None) -> str:
     """The takeaway: how many nodes are nearly full, how many stand empty."""
     use = resources.fullest(plan, resource)
-    nodes, full, empty = len(use), int(np.sum(use > _FULL)), int(np.sum(use == 0))
+    nodes, full = len(use), int(np.sum(use > _FULL))
+    empty = nodes - len(np.unique(plan.node_of[plan.node_of >= 0]))
     are = "is" if full == 1 else "are"
     of_what = "" if resource is None else f" of {words.resource_mass(resource)}"
     if not full:
@@ -71,13 +73,15 @@ def map_title(plan: Placement, resource: str | None = None) -> str:
         head = f"No node is over {_FULL:.0f} % full{of_what}: the fullest has {most} requested"
     else:
         head = f"{full:,} of {words.count(nodes, 'node')} {are} over {_FULL:.0f} % full{of_what}"
-    return f"{head}, {f'{empty:,}' if empty else 'none'} {'is' if empty < 2 else 'are'} empty"
+    several = "all" if empty == nodes and not full else f"{empty:,}"
+    return f"{head}, {several if empty else 'none'} {'is' if empty < 2 else 'are'} empty"
 
 
-def _subtitle(resource: str | None) -> str:
+def _subtitle(plan: Placement, resource: str | None) -> str:
+    over = theme.over_words(resources.fullest(plan, resource))
     if resource is not None:
-        return f"Requested share of {words.resource_mass(resource)}; every cell is a node"
-    return "Requested share of the fullest resource of each node; every cell is a node"
+        return f"Requested share of {words.resource_mass(resource)}; every cell is a node{over}"
+    return f"Requested share of the fullest resource of each node; every cell is a node{over}"
 
 
 def map_cells(plan: Placement, resource: str | None = None) -> NodeMap:
@@ -132,12 +136,8 @@ def _bands(plan: Placement, cells: NodeMap, resource: str | None) -> dict[str, o
     use = np.nan_to_num(resources.fullest(plan, resource))
     edges = [0.0, *(high for _, high, _ in theme.USE_BANDS[:-1]), theme.OVERFULL]
     band = np.searchsorted(edges, use, side="left")
-    names = [
-        "empty",
-        *(theme.band_name(low, high) for low, high, _ in theme.USE_BANDS),
-        "over 100 %",
-    ]
-    colours = [theme.EMPTY, *(colour for _, _, colour in theme.USE_BANDS), theme.AT_RISK]
+    bands = [(theme.band_name(low, high), colour) for low, high, colour in theme.USE_BANDS]
+    shown = [("empty", theme.EMPTY), *bands, ("over 100 %", theme.AT_RISK)]
     counts = np.array(
         [np.bincount(band[group.rows], minlength=len(shown)) for group, _ in cells.blocks]
     )
@@ -219,16 +219,17 @@ def _write_in_cells(figure: go.Figure, plan: Placement, cells: NodeMap) -> None:
     cell = min(wide / cells.columns, high / cells.lines)
     if cell < _NUMBER_PX:
         return
-    names = [node.name for node in plan.scenario.nodes]
-    for x, y, z, row in zip(cells.x, cells.y, cells.z, cells.rows.tolist(), strict=True):
-        if row < 0:
-            continue
-        name = words.safe(words.shorten(names[row], max(6, int(cell / 7)))) + "<br>"
-        figure.add_annotation(
-            name="cell",
-            x=float(x),
-            y=float(y),
-            text=(name if cell >= _NAME_PX else "") + f"{z:.0f} %",
-            showarrow=False,
-            font={"size": 12, "color": "#FFFFFF" if z > 55 else theme.INK},
-        )
+    names = words.short_names([node.name for node in plan.scenario.nodes], max(6, int(cell / 7)))
+    written = [
+        {
+            "name": "cell",
+            "x": float(x),
+            "y": float(y),
+            "text": (f"{words.safe(names[row])}<br>" if cell >= _NAME_PX else "") + f"{z:.0f} %",
+            "showarrow": False,
+            "font": {"size": 12, "color": "#FFFFFF" if z > 55 else theme.INK},
+        }
+        for x, y, z, row in zip(cells.x, cells.y, cells.z, cells.rows.tolist(), strict=True)
+        if row >= 0
+    ]
+    figure.layout.annotations = (*figure.layout.annotations, *written)

@@ -114,6 +114,6 @@ def _source(packings: Sequence[Packing] | pd.DataFrame) -> str:
         return ""
     first = packings[0]
     scenario = first.topology.scenario
-    units = words.count(len(first.units), "unit")
+    units = words.count(len(first.units), words.noun(scenario))
     shapes = words.listed([shape.shape for shape in first.shapes])
     return words.safe(f"Source: {scenario.name} · {units} · machines of {shapes}")

@@ -22,10 +22,10 @@ _INSUFFICIENT = "Insufficient "
 
 def pending(plan: Placement) -> go.Figure:
     """How many units wait for what reason, and which kinds of unit these are."""
-    footnote = resources.source(plan)
+    footnote, noun = resources.source(plan), words.noun(plan.scenario)
     if plan.reasons.empty:
-        why = "every unit has a node" if len(plan.node_of) else "the scenario has no units"
-        return theme.nothing("No unit waits", why, footnote)
+        why = f"every {noun} has a node" if len(plan.node_of) else f"there are no {noun}s"
+        return theme.nothing(pending_title(plan), why, footnote)
     rows = pending_rows(plan)
     figure = bars.page(right=110)
     for name, colour, templates in (
@@ -36,15 +36,15 @@ def pending(plan: Placement) -> go.Figure:
         bars.add_bar(figure, values, name, colour, [row.told for row in rows])
     for at, row in enumerate(rows):
         weight = "{}" if row.is_template else "<b>{}</b>"
-        bars.write_beside(figure, row.units, at, weight.format(words.count(row.units, "unit")))
+        bars.write_beside(figure, row.units, at, weight.format(words.count(row.units, noun)))
     bars.name_rows(figure, [row.name for row in rows])
     figure.update_layout(barmode="overlay", margin_l=_LEFT)
-    bars.count_axis(figure, "Waiting units", max(row.units for row in rows), room=0.12)
+    bars.count_axis(figure, f"Waiting {noun}s", max(row.units for row in rows), room=0.12)
     return theme.finish(
         figure,
         pending_title(plan),
-        "Units without a node, by the reason that most nodes gave; in pale the templates they "
-        "are made from",
+        f"{words.capital(noun)}s without a node, by the reason that most nodes gave; "
+        "in pale the templates they are made from",
         footnote,
         plan.assumptions,
     )
@@ -102,13 +102,13 @@ def _templates(units: Counter[str], most: int) -> list[Row]:
 
 def pending_title(plan: Placement) -> str:
     """The takeaway: how many wait, and mainly why."""
-    table, units = plan.reasons, len(plan.node_of)
+    table, noun = plan.reasons, words.noun(plan.scenario)
     if table.empty:
-        return "No unit waits"
+        return f"No {noun} waits"
     waiting, first = int(table["units"].sum()), int(table["units"].iloc[0])
     reason = words.safe(reason_words(str(table["reason"].iloc[0])))
     verb = "waits" if waiting == 1 else "wait"
-    head = f"{waiting:,} of {words.count(units, 'unit')} {verb}"
+    head = f"{waiting:,} of {words.count(len(plan.node_of), noun)} {verb}"
     if first == waiting:
         return f"{head}: {reason}"
     return f"{head}, {first:,} of them: {reason}"

@@ -105,8 +105,9 @@ def source(plan: Plan) -> str:
     """The footnote of a figure of a plan: where the numbers come from and what they are."""
     stands = plan if isinstance(plan, Standing) else standing(plan)
     nodes, units = len(stands.scenario.nodes), len(stands.scenario.units)
-    size = f"{words.count(nodes, 'node')}, {words.count(units, 'unit')}"
-    parts = [f"Source: {stands.scenario.name}", size, *stands.told]
+    noun = words.noun(stands.scenario)
+    size = f"{words.count(nodes, 'node')}, {words.count(units, noun)}"
+    parts = [f"Source: {words.shorten(stands.scenario.name, 60)}", size, *stands.told]
     return " · ".join(words.safe(part) for part in parts)
 
 
@@ -115,7 +116,7 @@ def hover_lines(plan: Plan) -> list[str]:
     names = shown(plan)
     uses = [[f"{value:.0f}" for value in use(plan, name).tolist()] for name in names]
     labels = [words.resource_name(name) for name in names]
-    placed = plan.node_of[plan.node_of >= 0]
+    placed, noun = plan.node_of[plan.node_of >= 0], words.noun(plan.scenario)
     held: list[Any] = np.bincount(placed, minlength=len(plan.offered)).tolist()
     lines = []
     for row, node in enumerate(plan.scenario.nodes):
@@ -127,6 +128,6 @@ def hover_lines(plan: Plan) -> list[str]:
         ]
         lines.append(
             f"<b>{words.safe(node.name)}</b><br>{words.safe(where)}<br>"
-            f"{words.count(held[row], 'unit')}<br>{' · '.join(taken)}"
+            f"{words.count(held[row], noun)}<br>{' · '.join(taken)}"
         )
     return lines

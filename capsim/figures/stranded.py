@@ -24,15 +24,15 @@ _KEY = [("used", theme.USED), ("free and usable", theme.FREE), ("stranded", them
 
 def stranded_capacity(stranded: Stranded) -> go.Figure:
     """Used, usable and stranded share of every resource, and what the stranded part lies behind."""
-    table = stranded.table
+    table, noun = stranded.table, words.noun(stranded.topology.scenario)
     if table.empty or not (table["offered"] > 0).any():
         return theme.nothing(
-            "Nothing is stranded", "no unit requests what a node offers", _source(stranded)
+            "Nothing is stranded", f"no {noun} requests what a node offers", _source(stranded)
         )
     figure = bars.page(right=300)
     figure.update_layout(barmode="stack", margin_t=140)
     shares = _shares(table)
-    units = [str(unit) for unit in table["unit"]]
+    units = [_unit_words(*row) for row in zip(table["resource"], table["unit"], strict=True)]
     offered = [float(amount) for amount in table["offered"]]
     for name, colour in _PARTS:
         hover = [
@@ -41,7 +41,7 @@ def stranded_capacity(stranded: Stranded) -> go.Figure:
         ]
         bars.add_bar(figure, [100 * each[name] for each in shares], name, colour, hover)
     for row, resource in enumerate(table["resource"]):
-        told = words.percent(shares[row]["stranded"])
+        told = _headline(stranded, resource).partition(" of ")[0]
         lines = int(bars.row_height(len(shares)) / 19) - 1
         reasons = _reasons(stranded, resource, lines)
         bars.write_beside(figure, 100, row, f"<b>{told} stranded</b>{reasons}")
@@ -55,8 +55,8 @@ def stranded_capacity(stranded: Stranded) -> go.Figure:
     return theme.finish(
         figure,
         stranded_title(stranded),
-        "Free capacity that no further unit of the mix can use, because another resource of the "
-        "node is full",
+        f"Free capacity that no further {noun} of the mix can use, because another resource of "
+        "the node is full",
         _source(stranded),
         stranded.assumptions,
     )
@@ -64,9 +64,18 @@ def stranded_capacity(stranded: Stranded) -> go.Figure:
 
 def stranded_title(stranded: Stranded, resource: str | None = None) -> str:
     """The takeaway: the share that is stranded and the two main reasons."""
-    told, _, reasons = stranded.headline(resource).rstrip(".").partition(": ")
+    told, _, reasons = _headline(stranded, resource).partition(": ")
     main = [part for part in reasons.split(", ") if part][:2]
     return f"{told}: {' and '.join(main)}" if main else told
+
+
+def _headline(stranded: Stranded, resource: str | None) -> str:
+    """The finding of the table, resources by the names that figures use."""
+    told = words.safe(stranded.headline(resource).rstrip("."))
+    for name in stranded.topology.resources:
+        if "/" in name:
+            told = told.replace(words.safe(name), words.resource_mass(name))
+    return told
 
 
 def stranded_by_shape(stranded: Stranded, resource: str | None = None) -> go.Figure:
@@ -77,7 +86,7 @@ def stranded_by_shape(stranded: Stranded, resource: str | None = None) -> go.Fig
     """
     chosen = _default(stranded) if resource is None else resource
     if chosen is None:
-        return theme.nothing("Nothing is stranded", "no unit requests anything", _source(stranded))
+        return theme.nothing("Nothing is stranded", "nothing requests anything", _source(stranded))
     column = _column(stranded, chosen)
     groups = [
         group
@@ -120,12 +129,14 @@ def _shape_title(groups: list[Group], amounts: list[dict[str, float]], resource:
     lost = [each["stranded"] for each in amounts]
     total, most = sum(lost), int(np.argmax(lost))
     mass = words.resource_mass(_long(resource))
+    plural = mass.endswith("s")
     if not total:
-        return f"No {mass} {'are' if mass.endswith('s') else 'is'} stranded on any machine shape"
+        return f"No {mass} {'are' if plural else 'is'} stranded on any machine shape"
     if len(groups) == 1:
-        return f"{words.percent(total / sum(amounts[0].values()))} of {mass} stranded"
+        share, be = words.percent(total / sum(amounts[0].values())), "are" if plural else "is"
+        return f"{share} of {mass} {be} stranded, in machines of {words.safe(groups[0].name)}"
     where = words.safe(groups[most].name)
-    sits = "sit" if mass.endswith("s") else "sits"
+    sits = "sit" if plural else "sits"
     share = words.percent(lost[most] / total)
     return f"{share} of the stranded {mass} {sits} in machines of {where}"
 
@@ -168,7 +179,7 @@ def _write_used(figure: go.Figure, shares: list[dict[str, float]]) -> None:
 
 def _reasons(stranded: Stranded, resource: str, most: int) -> str:
     """Below the share: each reason on a line, the main ones first."""
-    _, _, told = stranded.headline(resource).rstrip(".").partition(": ")
+    _, _, told = _headline(stranded, resource).partition(": ")
     parts = [part for part in told.split(", ") if part][:most]
     return "".join(f"<br><span style='color:{theme.SOFT}'>{part}</span>" for part in parts)
 
@@ -217,9 +228,15 @@ def _long(resource: str) -> str:
 
 def _unit(stranded: Stranded, resource: str) -> tuple[str, float]:
     """The unit of the table, and how many of the engine's integers it has."""
-    row = stranded.table.set_index("resource").loc[resource]
+    row = next(r for r in stranded.table.to_dict("records") if r["resource"] == resource)
+    offered = float(row["offered"])
     whole = float(stranded.offered[:, _column(stranded, resource)].sum())
-    return str(row["unit"]), whole / float(row["offered"]) if row["offered"] else 1.0
+    return _unit_words(resource, str(row["unit"])), whole / offered if offered else 1.0
+
+
+def _unit_words(resource: str, unit: str) -> str:
+    """The unit of a table; what is counted in pieces is counted by its name."""
+    return words.resource_mass(_long(resource)) if unit == "pieces" else unit
 
 
 def _source(stranded: Stranded) -> str:
@@ -227,7 +244,7 @@ def _source(stranded: Stranded) -> str:
     rule = next((each for each in stranded.assumptions if each.name == "stranded capacity"), None)
     told: list[Assumption] = [rule] if rule else []
     parts = [
-        f"Source: {scenario.name}",
+        f"Source: {words.shorten(scenario.name, 60)}",
         words.count(len(scenario.nodes), "node"),
         *(f"{each.name}: {each.value}" for each in told),
     ]

@@ -98,38 +98,48 @@ def use_legend(figure: go.Figure, *, right: float = 0.0) -> None:
     """
     shades = [_shade(percent) for percent in range(5, 100, 10)]
     left = -len(shades) * _STRIP_PX - right
-    for at, shade in enumerate(shades):
-        figure.add_shape(
-            name="scale",
-            type="rect",
-            xref="paper",
-            yref="paper",
-            xsizemode="pixel",
-            ysizemode="pixel",
-            xanchor=1,
-            yanchor=1,
-            x0=left + at * _STRIP_PX,
-            x1=left + (at + 1) * _STRIP_PX,
-            y0=14,
-            y1=24,
-            line={"width": 0},
-            fillcolor=shade,
-        )
-    for percent in (0, 50, 100):
-        figure.add_annotation(
-            name="scale",
-            text=f"{percent} %" if percent < 100 else "100 % requested",
-            x=1,
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor="left" if percent == 100 else "center",
-            yanchor="bottom",
-            xshift=left + percent / 10 * _STRIP_PX - (18 if percent == 100 else 0),
-            yshift=26,
-            showarrow=False,
-            font={"size": 12, "color": SOFT},
-        )
+    strip = [_patch(left + at * _STRIP_PX, shade) for at, shade in enumerate(shades)]
+    numbers = [_number(left + at / 10 * _STRIP_PX, at) for at in (0, 50, 100)]
+    figure.layout.shapes = (*figure.layout.shapes, *strip)
+    figure.layout.annotations = (*figure.layout.annotations, *numbers)
+
+
+def _patch(left: float, colour: str) -> dict[str, Any]:
+    """A piece of the scale, in pixels from the top right of the plot."""
+    return {
+        "name": "scale",
+        "type": "rect",
+        "xref": "paper",
+        "yref": "paper",
+        "xsizemode": "pixel",
+        "ysizemode": "pixel",
+        "xanchor": 1,
+        "yanchor": 1,
+        "x0": left,
+        "x1": left + _STRIP_PX,
+        "y0": 14,
+        "y1": 24,
+        "line": {"width": 0},
+        "fillcolor": colour,
+    }
+
+
+def _number(left: float, percent: int) -> dict[str, Any]:
+    last = percent == 100
+    return {
+        "name": "scale",
+        "text": "100 % requested" if last else f"{percent} %",
+        "x": 1,
+        "y": 1,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left" if last else "center",
+        "yanchor": "bottom",
+        "xshift": left - (_STRIP_PX if last else 0),
+        "yshift": 26,
+        "showarrow": False,
+        "font": {"size": 12, "color": SOFT},
+    }
 
 
 def _shade(percent: float) -> str:
@@ -146,6 +156,11 @@ def mix(first: str, second: str, share: float) -> str:
         for i in (1, 3, 5)
     )
     return "#" + "".join(f"{value:02X}" for value in mixed)
+
+
+def over_words(use: NDArray[np.float64]) -> str:
+    """What the colour of overfull nodes means, where there are any."""
+    return " · red: more than it has" if bool((use > OVERFULL).any()) else ""
 
 
 def band_name(low: float, high: float) -> str:

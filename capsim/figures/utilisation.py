@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 POINTS = 201
 """Points of a curve, whatever the number of nodes."""
 _FULL = 90.0
+_LABEL_SHARE = 0.1
+"""Height that a curve's name needs, as a share of the axis."""
 
 
 def utilisation(plan: Placement, resource: str | None = None) -> go.Figure:
@@ -34,7 +36,7 @@ def utilisation(plan: Placement, resource: str | None = None) -> go.Figure:
     for name, y in curves.items():
         figure.add_scatter(**_line(x, y, name, colours[name], len(names) == 1))
     _direct_labels(figure, x, curves, colours)
-    _axes(figure, max(float(np.max(y)) for y in curves.values()))
+    _axes(figure, _top(curves))
     return theme.finish(
         figure,
         utilisation_title(plan, resource),
@@ -120,7 +122,7 @@ def _direct_labels(
     """Writes each curve's name beside it, where it is farthest from the others."""
     for name, y in curves.items():
         others = [other for key, other in curves.items() if key != name]
-        at = _clear_point(y, others)
+        at = _clear_point(y, others, _top(curves))
         figure.add_annotation(
             name="label",
             x=float(x[at]),
@@ -134,16 +136,28 @@ def _direct_labels(
         )
 
 
-def _clear_point(y: Float32, others: Sequence[Float32]) -> int:
-    """The point of a curve with the most room above it, away from both ends."""
-    inner = slice(POINTS // 10, POINTS * 8 // 10)
-    above = [np.where(other >= y, other - y, np.inf) for other in others]
-    room = np.min([*above, np.full(POINTS, 30.0) - np.maximum(y - 92, 0) * 10], axis=0)[inner]
-    beside = np.min([*(np.abs(other - y) for other in others), np.full(POINTS, 30.0)], axis=0)
-    return int(np.argmax(np.minimum(room, 14.0) + 0.01 * beside[inner])) + POINTS // 10
+def _clear_point(y: Float32, others: Sequence[Float32], top: float) -> int:
+    """The point of a curve with the most room for a name above it, away from both ends."""
+    wide, end = POINTS * 8 // 100, POINTS * 8 // 10
+    best, most = POINTS // 10, -np.inf
+    for at in range(POINTS // 10, end):
+        ahead = slice(at, at + wide)
+        above = [float(np.min(o[ahead] - y[at])) for o in others if o[at] >= y[at]]
+        beside = [float(np.min(np.abs(o[ahead] - y[ahead]))) for o in others]
+        room = min([*above, top - float(y[at]), _LABEL_SHARE * top])
+        drop = float(y[at] - y[at + wide])
+        score = room - 0.5 * drop + 0.01 * min([*beside, top])
+        if score > most + 1e-6:
+            best, most = at, score
+    return best
 
 
-def _axes(figure: go.Figure, most: float) -> None:
+def _top(curves: dict[str, Float32]) -> float:
+    """The upper end of the axis of use, in percent."""
+    return max(104.0, 1.05 * max(float(np.max(y)) for y in curves.values()))
+
+
+def _axes(figure: go.Figure, top: float) -> None:
     figure.update_xaxes(
         title_text="Nodes that offer the resource, from full to empty (% of nodes)",
         range=[0, 100],
@@ -153,7 +167,7 @@ def _axes(figure: go.Figure, most: float) -> None:
     )
     figure.update_yaxes(
         title_text="Requested (% of the node)",
-        range=[0, max(104.0, 1.05 * most)],
-        **(theme.percent_ticks() if most <= theme.OVERFULL else {"ticksuffix": " %"}),
+        range=[0, top],
+        **(theme.percent_ticks() if top <= 105 else {"ticksuffix": " %"}),
     )
     figure.add_hline(y=100, line={"color": theme.FAINT, "width": 1, "dash": "dot"})

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from capsim.placement.tables import shown_unit
-from capsim.scenario import CPU, EPHEMERAL_STORAGE, GPU_MILLI, MEMORY, PODS
+from capsim.scenario import CPU, EPHEMERAL_STORAGE, GPU_MILLI, MEMORY, PODS, Scenario
 
 #: Resource to (its name in a sentence, its name after "31 % of").
 _NAMES = {
@@ -21,9 +21,14 @@ _NAMES = {
 
 
 def safe(text: str) -> str:
-    """A name out of somebody's file, harmless in plotly's labels, which read HTML and $TeX$."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return html.escape(printable, quote=False).replace("$", "&#36;")
+    """A name out of somebody's file, harmless in plotly's labels, which read HTML, $TeX$, %{..}."""
+    printable = text if text.isprintable() else _printable(text)
+    escaped = html.escape(printable, quote=False)
+    return escaped.replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def shorten(name: str, length: int = 34) -> str:
@@ -34,6 +39,28 @@ def shorten(name: str, length: int = 34) -> str:
     return f"{name[: length - 1 - tail]}…{name[-tail:]}"
 
 
+def short_names(names: Sequence[str], length: int) -> list[str]:
+    """Names that still tell the things apart: without a shared domain, then without a shared head.
+
+    >>> short_names(["node-001.eu.internal", "node-002.eu.internal"], 8)
+    ['node-001', 'node-002']
+    """
+    heads = [name.split(".")[0] for name in names]
+    kept = heads if len(set(heads)) == len(set(names)) else list(names)
+    cut = max(_shared(kept).rfind(sign) for sign in "-_. ") + 1
+    if cut and max(map(len, kept)) > length:
+        kept = [f"…{name[cut:]}" for name in kept]
+    return [shorten(name, length) for name in kept]
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The letters with which all names begin: those that the first and the last in order share."""
+    first, last = min(names, default=""), max(names, default="")
+    pairs = zip(first, last, strict=False)
+    same = next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """A counted noun.
 
@@ -41,6 +68,15 @@ def count(number: int, noun: str, plural: str = "") -> str:
     ('1 node', '1,523 nodes')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+_NOUNS = {"pod": "pod", "vm": "VM", "container": "container"}
+
+
+def noun(scenario: Scenario) -> str:
+    """What the units of a scenario are called: "pod", "VM", "container", or "unit" for a mix."""
+    kinds = {template.kind for template in scenario.templates.values()}
+    return _NOUNS[kinds.pop()] if len(kinds) == 1 else "unit"
 
 
 def percent(share: float) -> str:
@@ -74,19 +110,19 @@ def number(value: float) -> str:
 
 
 def resource_name(resource: str) -> str:
-    """A resource as a sentence calls it: "CPU", "memory", "GPU"."""
+    """A resource as a sentence calls it, harmless in labels: "CPU", "memory", "GPU"."""
     return _names(resource)[0]
 
 
 def resource_mass(resource: str) -> str:
-    """A resource after "31 % of": "CPU", "memory", "GPUs"."""
+    """A resource after "31 % of", harmless in labels: "CPU", "memory", "GPUs"."""
     return _names(resource)[1]
 
 
 def _names(resource: str) -> tuple[str, str]:
     if resource in _NAMES:
         return _NAMES[resource]
-    plain = resource.rsplit("/", 1)[-1]
+    plain = safe(resource.split("/", 1)[-1])
     return ("GPU", "GPUs") if plain == "gpu" else (plain, plain)
 
 

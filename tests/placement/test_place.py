@@ -323,6 +323,11 @@ def test_three_resources_are_balanced_by_the_standard_deviation():
     assert scores(place([machine], [asking], profile=profile), "web") == {"n1": 59}
 
 
+def test_an_overfull_resource_is_balanced_as_a_full_one():
+    plan = place([node()], [*overfull(), pod(memory="8Gi")], profile=BALANCED)
+    assert scores(plan, "web") == {"n1": 75}
+
+
 def test_a_unit_without_requests_is_not_asked_about_balance():
     plan = place(nodes(2), [pod("old", on="n1", cpu="4"), pod()])
     assert "NodeResourcesBalancedAllocation" not in plan.explain("web").table.columns
@@ -494,6 +499,19 @@ def test_normalisation_of_affinity_follows_as_the_best_node_fills_up():
     ]
     wanting = pods(3, cpu="1", memory="1Gi", affinity=likes(ssd=1, new=50))
     assert nodes_of(place(machines, wanting)) == ["best", "liked", "liked"]
+
+
+def test_normalised_scores_are_cut_to_whole_numbers_before_they_are_added():
+    """One taint of three: 100 - 33 = 67, with 40 for a label a tie with 100 + 7."""
+    profile = SchedulerProfile(score_weights={"TaintToleration": 1, "NodeAffinity": 1})
+    tied = [
+        node("a", taints=avoided(1), labels={"x": ""}),
+        node("b", labels={"y": ""}),
+    ]
+    top = node("c", taints=avoided(3), labels={"z": ""})
+    liking = [pod(affinity=likes(x=40, y=7, z=100))]
+    assert nodes_of(place([*tied, top], liking, profile=profile)) == ["a"]
+    assert nodes_of(place([*tied[::-1], top], liking, profile=profile)) == ["b"]
 
 
 TOLERABLE = [(), (tolerates("avoid-0"),), (tolerates("avoid-0"), tolerates("avoid-1"))]

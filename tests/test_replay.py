@@ -1,0 +1,351 @@
+"""capsim.replay: recorded cases of the real kube-scheduler are decided as they were."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from capsim.errors import InputError, ModelError
+from capsim.replay import replay
+from tests.reference import generate
+from tests.reference import replay as reference
+
+Json = dict[str, Any]
+
+DEV = sorted((Path(__file__).parent / "golden" / "scheduler" / "dev").glob("*.json.gz"))
+#: Families that need nothing but what is modelled.
+COMPLETE = ("a", "b", "c", "d", "e", "h")
+
+
+def case_name(path: Path) -> str:
+    return path.name.removesuffix(".json.gz")
+
+
+def read(path: Path) -> Json:
+    return json.loads(gzip.decompress(path.read_bytes()))
+
+
+def records(*paths: Path) -> list[Json]:
+    return list(replay("scheduler", paths))
+
+
+# What a case needs --------------------------------------------------------------------------
+
+
+def pods_of(case: Json) -> list[Json]:
+    return [*case["pods"], *case["pending"]]
+
+
+def arguments(case: Json, plugin: str) -> Json:
+    """Of the case's first profile."""
+    profile = ((case.get("config") or {}).get("profiles") or [{}])[0]
+    stated = profile.get("pluginConfig") or ()
+    return next((each["args"] for each in stated if each["name"] == plugin), {})
+
+
+def spreads(case: Json) -> bool:
+    return bool(arguments(case, "PodTopologySpread").get("defaultConstraints")) or any(
+        pod["spec"].get("topologySpreadConstraints") for pod in pods_of(case)
+    )
+
+
+def spreads_services(case: Json) -> bool:
+    kind = arguments(case, "PodTopologySpread").get("defaultingType", "System")
+    return kind == "System" and bool(case.get("services"))
+
+
+def keeps_pods_together_or_apart(case: Json) -> bool:
+    affinities = [pod["spec"].get("affinity") or {} for pod in pods_of(case)]
+    return any({"podAffinity", "podAntiAffinity"} & affinity.keys() for affinity in affinities)
+
+
+def may_preempt(case: Json) -> bool:
+    return len({pod["spec"].get("priority") or 0 for pod in pods_of(case)}) > 1
+
+
+#: What is not modelled yet, as the error names it, and which cases need it. When a plugin is
+#: completed its line goes, and its cases have to be decided like all others.
+NOT_YET = {
+    "topology spread constraints": spreads,
+    "default topology spread of services": spreads_services,
+    "inter-pod affinities": keeps_pods_together_or_apart,
+    "preemption": may_preempt,
+}
+
+
+def missing(case: Json) -> set[str]:
+    return {name for name, needs in NOT_YET.items() if needs(case)}
+
+
+# Recorded cases -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DEV, ids=case_name)
+def test_a_recorded_case_is_decided_in_every_field_or_names_the_plugin_that_it_needs(path):
+    case = read(path)
+    (record,) = records(path)
+    assert record["id"] == case["name"]
+    if missing(case):
+        assert "result" not in record
+        assert record["error"].endswith("not modelled yet.")
+        assert any(name in record["error"] for name in missing(case))
+        return
+    pairs = zip(record["result"], case["decisions"], strict=True)
+    assert next(((got, real) for got, real in pairs if got != real), None) is None
+    assert record["seconds"] > 0
+
+
+def test_whole_families_are_decided():
+    assert {path.name[0] for path in DEV} == set("abcdefghijk")
+    needing = {path.name[0] for path in DEV if missing(read(path))}
+    assert needing.isdisjoint(COMPLETE)
+
+
+# Random cases against the reference ---------------------------------------------------------
+
+MODELLED = generate.family(
+    "strategies",
+    "requests",
+    "extended",
+    "taints",
+    "ports",
+    "names",
+    "node affinity",
+    "images",
+    nodes=(1, 8),
+    pods=(0, 12),
+    pending=(1, 10),
+)
+
+
+def random_case(seed: int) -> Json:
+    """A case that needs nothing but what is modelled, whatever else its generator knows."""
+    with patch.dict(generate.FAMILIES, modelled=MODELLED):
+        case = generate.random_case(Random(seed), "modelled")
+    for pod in case["pods"]:
+        pod["spec"].pop("priority", None)
+    return case
+
+
+@pytest.mark.parametrize("start", range(0, 300, 50))
+def test_random_cases_are_decided_as_by_the_reference(tmp_path, start):
+    cases = [random_case(seed) | {"name": f"seed-{seed}"} for seed in range(start, start + 50)]
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps({"cases": cases}))
+    for case, record in zip(cases, records(file), strict=True):
+        assert (case["name"], record.get("error")) == (record["id"], None)
+        assert (case["name"], record["result"]) == (case["name"], reference(case))
+
+
+def test_a_pod_of_a_daemon_set_goes_to_the_node_that_its_affinity_names(tmp_path):
+    case = small_case()
+    field = {"key": "metadata.name", "operator": "In", "values": ["n2"]}
+    required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    (pod,) = case["pending"]
+    pod["spec"]["affinity"] = affinity
+    pod["metadata"]["ownerReferences"] = [{"kind": "DaemonSet", "name": "a", "controller": True}]
+    (record,) = records(write(tmp_path, case))
+    assert record["result"] == reference(case)
+    assert record["result"][0]["filtered"]["n1"]["plugin"] == "PreFilterResult"
+
+
+def test_a_pending_pod_that_names_its_node_is_not_there_from_the_start(tmp_path):
+    case = small_case()
+    named = json.loads(json.dumps(case["pending"][0]))
+    named["metadata"]["name"], named["spec"]["nodeName"] = "named", "n1"
+    lost = json.loads(json.dumps(named))
+    lost["metadata"]["name"], lost["spec"]["nodeName"] = "lost", "gone"
+    case["pending"] += [named, lost]
+    (record,) = records(write(tmp_path, case))
+    assert record["result"] == reference(case)
+    assert [decision["node"] for decision in record["result"]] == ["n1", "n1", None]
+
+
+def test_a_compact_case_leaves_the_details_out(tmp_path):
+    full, compact = small_case(), small_case() | {"detail": "compact"}
+    (long,), (short,) = records(write(tmp_path, full, "a")), records(write(tmp_path, compact, "b"))
+    assert long["result"] == reference(full)
+    assert short["result"] == reference(compact)
+    assert set(long["result"][0]) - set(short["result"][0]) == {"scores", "best"}
+
+
+# Formats ------------------------------------------------------------------------------------
+
+
+def small_case(name: str = "small") -> Json:
+    return {
+        "name": name,
+        "detail": "full",
+        "nodes": [
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": node, "labels": {}},
+                "spec": {},
+                "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "10"}},
+            }
+            for node in ("n1", "n2")
+        ],
+        "pods": [],
+        "pending": [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "web", "namespace": "shop"},
+                "spec": {
+                    "containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}],
+                },
+            }
+        ],
+    }
+
+
+def write(folder: Path, content: Any, name: str = "case") -> Path:
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_file_may_hold_one_case(tmp_path):
+    (record,) = records(write(tmp_path, small_case()))
+    assert record["id"] == "small"
+    assert record["result"] == reference(small_case())
+
+
+def test_a_file_may_be_gzipped(tmp_path):
+    path = tmp_path / "case.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(small_case()).encode()))
+    assert records(path)[0]["result"] == reference(small_case())
+
+
+def test_a_file_may_hold_several_cases(tmp_path):
+    cases = [small_case("one"), small_case("two")]
+    assert [r["id"] for r in records(write(tmp_path, {"cases": cases}))] == ["one", "two"]
+
+
+def test_a_folder_stands_for_its_case_files_in_order_of_their_names(tmp_path):
+    write(tmp_path, small_case("second"), "b")
+    write(tmp_path, small_case("first"), "a")
+    (tmp_path / "README.md").write_text("not a case")
+    assert [r["id"] for r in records(tmp_path)] == ["first", "second"]
+
+
+def test_several_paths_are_replayed_one_after_the_other(tmp_path):
+    later, sooner = write(tmp_path, small_case("z"), "z"), write(tmp_path, small_case("a"), "a")
+    assert [r["id"] for r in records(later, sooner)] == ["z", "a"]
+
+
+def test_a_path_may_be_a_text(tmp_path):
+    path = write(tmp_path, small_case())
+    assert [r["id"] for r in replay("scheduler", [str(path)])] == ["small"]
+
+
+@pytest.mark.parametrize(("key", "given"), [("id", "id"), (None, "case.json[0]")])
+def test_a_case_without_a_name_goes_by_its_id_or_by_its_place(tmp_path, key, given):
+    case = small_case()
+    del case["name"]
+    (record,) = records(write(tmp_path, case | ({key: "id"} if key else {})))
+    assert record["id"] == given
+
+
+def test_cases_are_replayed_as_they_are_asked_for(tmp_path):
+    write(tmp_path, small_case("good"), "a")
+    (tmp_path / "b.json").write_text("{")
+    stream = replay("scheduler", [tmp_path])
+    assert next(stream)["id"] == "good"
+    with pytest.raises(InputError):
+        next(stream)
+
+
+# What cannot be replayed --------------------------------------------------------------------
+
+
+def refused(*paths: Path, family: str = "scheduler") -> str:
+    with pytest.raises((InputError, ModelError)) as caught:
+        list(replay(family, paths))
+    return str(caught.value)
+
+
+def test_an_unknown_family_is_named_with_the_nearest_one():
+    assert refused(family="schedular") == (
+        "Unknown family 'schedular' (did you mean 'scheduler'?); known: scheduler."
+    )
+
+
+def test_a_missing_path_is_an_error(tmp_path):
+    assert refused(tmp_path / "gone.json") == (
+        f"{tmp_path}/gone.json: found nothing there, expected a file or folder of cases."
+    )
+
+
+def test_a_folder_without_cases_is_an_error(tmp_path):
+    assert refused(tmp_path) == f"{tmp_path}: found no cases, expected files .json or .json.gz."
+
+
+BROKEN = {
+    "empty.json": b"",
+    "truncated.json": b'{"nodes": [',
+    "binary.json": bytes(range(256)),
+    "deep.json": b"[" * 100_000,
+    "plain.json.gz": b"{}",
+    "truncated.json.gz": gzip.compress(json.dumps(small_case()).encode())[:-20],
+    "corrupt.json.gz": b"\x1f\x8b\x08\x00" + b"\xff" * 40,
+    "flipped.json.gz": gzip.compress(bytes(range(256)) * 9)[:30] + b"\x00" * 99,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_an_error_that_names_it(tmp_path, name):
+    (tmp_path / name).write_bytes(BROKEN[name])
+    said = refused(tmp_path / name)
+    assert said.startswith(f"{tmp_path}/{name}: found unreadable content (")
+    assert said.endswith("), expected JSON, plain or gzipped.")
+    assert "\n" not in said
+
+
+def test_a_case_that_cannot_be_replayed_does_not_stop_the_others(tmp_path):
+    spreading = small_case("spreading")
+    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    spreading["pending"][0]["spec"]["topologySpreadConstraints"] = [constraint]
+    cases = [small_case("one"), spreading, 7, {"name": "bare"}, small_case("two")]
+    found = records(write(tmp_path, {"cases": cases}))
+    assert [r["id"] for r in found] == ["one", "spreading", "case.json[2]", "bare", "two"]
+    assert ["result" in r for r in found] == [True, False, False, False, True]
+    assert [r["error"] for r in found[1:4]] == [
+        "shop/web: topology spread constraints are not modelled yet.",
+        "case.json[2] is not a case (a mapping).",
+        "bare: found a case of another shape, expected lists of objects, and pending.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"nodes": 5}, "found a case of another shape"),
+        ({"pending": None}, "found a case of another shape"),
+        ({"pending": [{"metadata": {}}]}, "found a case of another shape"),
+        ({"nodes": [5]}, "found a case of another shape"),
+        ({"config": 5}, "a KubeSchedulerConfiguration"),
+        ({"nodes": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}]}, "no cpu"),
+    ],
+)
+def test_a_case_of_another_shape_gives_one_sentence(tmp_path, change, said):
+    (record,) = records(write(tmp_path, small_case() | change))
+    assert record["id"] == "small"
+    assert said in record["error"]
+    assert "Traceback" not in record["error"]
+
+
+def test_bad_objects_of_a_case_are_named(tmp_path):
+    case = small_case()
+    case["nodes"][1]["status"]["allocatable"]["cpu"] = "lots"
+    (record,) = records(write(tmp_path, case))
+    assert "Node n2" in record["error"]
+    assert "'lots'" in record["error"]
