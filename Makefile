@@ -37,7 +37,9 @@ lab: setup
 
 # Notebooks and browser tests start processes of their own, so they run one after the other.
 # pytest's exit code 5 says that no test was chosen, as with PYTEST_ARGS="-k ...".
-test: lint
+# The kernels are compiled once, while ruff and mypy look, instead of by every test process.
+test: setup
+	@$(BIN)/python -m capsim.warm & compiling=$$!; $(MAKE) --no-print-directory lint && wait $$compiling
 	@$(BROWSER); $(BIN)/python -m pytest -n logical --maxprocesses 8 \
 		-m "not notebook and not browser" $(PYTEST_ARGS) || [ $$? -eq 5 ]
 	@$(BROWSER); $(BIN)/python -m pytest -m "notebook or browser" $(PYTEST_ARGS) || [ $$? -eq 5 ]

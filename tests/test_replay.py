@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,14 +14,12 @@ import pytest
 
 from capsim.errors import InputError, ModelError
 from capsim.replay import replay
-from tests.reference import generate
 from tests.reference import replay as reference
+from tests.reference.generate import FAMILIES, Family, random_case
 
 Json = dict[str, Any]
 
 DEV = sorted((Path(__file__).parent / "golden" / "scheduler" / "dev").glob("*.json.gz"))
-#: Families that need nothing but what is modelled.
-COMPLETE = ("a", "b", "c", "d", "e", "h")
 
 
 def case_name(path: Path) -> str:
@@ -35,112 +34,40 @@ def records(*paths: Path) -> list[Json]:
     return list(replay("scheduler", paths))
 
 
-# What a case needs --------------------------------------------------------------------------
-
-
-def pods_of(case: Json) -> list[Json]:
-    return [*case["pods"], *case["pending"]]
-
-
-def arguments(case: Json, plugin: str) -> Json:
-    """Of the case's first profile."""
-    profile = ((case.get("config") or {}).get("profiles") or [{}])[0]
-    stated = profile.get("pluginConfig") or ()
-    return next((each["args"] for each in stated if each["name"] == plugin), {})
-
-
-def spreads(case: Json) -> bool:
-    return bool(arguments(case, "PodTopologySpread").get("defaultConstraints")) or any(
-        pod["spec"].get("topologySpreadConstraints") for pod in pods_of(case)
-    )
-
-
-def spreads_services(case: Json) -> bool:
-    kind = arguments(case, "PodTopologySpread").get("defaultingType", "System")
-    return kind == "System" and bool(case.get("services"))
-
-
-def keeps_pods_together_or_apart(case: Json) -> bool:
-    affinities = [pod["spec"].get("affinity") or {} for pod in pods_of(case)]
-    return any({"podAffinity", "podAntiAffinity"} & affinity.keys() for affinity in affinities)
-
-
-def may_preempt(case: Json) -> bool:
-    return len({pod["spec"].get("priority") or 0 for pod in pods_of(case)}) > 1
-
-
-#: What is not modelled yet, as the error names it, and which cases need it. When a plugin is
-#: completed its line goes, and its cases have to be decided like all others.
-NOT_YET = {
-    "topology spread constraints": spreads,
-    "default topology spread of services": spreads_services,
-    "inter-pod affinities": keeps_pods_together_or_apart,
-    "preemption": may_preempt,
-}
-
-
-def missing(case: Json) -> set[str]:
-    return {name for name, needs in NOT_YET.items() if needs(case)}
-
-
-# Recorded cases -----------------------------------------------------------------------------
+# Recorded and random cases ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", DEV, ids=case_name)
-def test_a_recorded_case_is_decided_in_every_field_or_names_the_plugin_that_it_needs(path):
+def test_a_recorded_case_is_decided_in_every_field(path):
     case = read(path)
     (record,) = records(path)
-    assert record["id"] == case["name"]
-    if missing(case):
-        assert "result" not in record
-        assert record["error"].endswith("not modelled yet.")
-        assert any(name in record["error"] for name in missing(case))
-        return
+    assert (record["id"], record.get("error")) == (case["name"], None)
     pairs = zip(record["result"], case["decisions"], strict=True)
     assert next(((got, real) for got, real in pairs if got != real), None) is None
     assert record["seconds"] > 0
 
 
-def test_whole_families_are_decided():
-    assert {path.name[0] for path in DEV} == set("abcdefghijk")
-    needing = {path.name[0] for path in DEV if missing(read(path))}
-    assert needing.isdisjoint(COMPLETE)
+def test_all_recorded_cases_are_here():
+    assert Counter(path.name[0] for path in DEV) == dict(
+        a=10, b=10, c=12, d=10, e=10, f=14, g=14, h=8, i=14, j=8, k=4
+    )
 
 
-# Random cases against the reference ---------------------------------------------------------
-
-MODELLED = generate.family(
-    "strategies",
-    "requests",
-    "extended",
-    "taints",
-    "ports",
-    "names",
-    "node affinity",
-    "images",
-    nodes=(1, 8),
-    pods=(0, 12),
-    pending=(1, 10),
-)
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_random_cases_are_decided_as_by_the_reference(tmp_path, family):
+    cases = [random_case(Random(seed), family) | {"name": f"seed {seed}"} for seed in range(10)]
+    for case, record in zip(cases, records(write(tmp_path, {"cases": cases})), strict=True):
+        assert (record["id"], record.get("error")) == (case["name"], None)
+        assert (record["id"], record["result"]) == (case["name"], reference(case))
 
 
-def random_case(seed: int) -> Json:
-    """A case that needs nothing but what is modelled, whatever else its generator knows."""
-    with patch.dict(generate.FAMILIES, modelled=MODELLED):
-        case = generate.random_case(Random(seed), "modelled")
-    for pod in case["pods"]:
-        pod["spec"].pop("priority", None)
-    return case
-
-
-@pytest.mark.parametrize("start", range(0, 300, 50))
-def test_random_cases_are_decided_as_by_the_reference(tmp_path, start):
-    cases = [random_case(seed) | {"name": f"seed-{seed}"} for seed in range(start, start + 50)]
-    file = tmp_path / "cases.json"
-    file.write_text(json.dumps({"cases": cases}))
-    for case, record in zip(cases, records(file), strict=True):
-        assert (case["name"], record.get("error")) == (record["id"], None)
-        assert (case["name"], record["result"]) == (case["name"], reference(case))
+def test_everything_at_once_is_decided_as_by_the_reference(tmp_path):
+    features = frozenset().union(*(family.features for family in FAMILIES.values()))
+    mixed = Family(features, nodes=(2, 9), pods=(0, 9), pending=(1, 12))
+    with patch.dict(FAMILIES, mixed=mixed):
+        cases = [random_case(Random(seed), "mixed") for seed in range(60)]
+    found = records(write(tmp_path, {"cases": cases}))
+    assert [record.get("result") for record in found] == [reference(case) for case in cases]
 
 
 def test_a_pod_of_a_daemon_set_goes_to_the_node_that_its_affinity_names(tmp_path):
@@ -311,15 +238,15 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, name):
 
 
 def test_a_case_that_cannot_be_replayed_does_not_stop_the_others(tmp_path):
-    spreading = small_case("spreading")
-    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-    spreading["pending"][0]["spec"]["topologySpreadConstraints"] = [constraint]
-    cases = [small_case("one"), spreading, 7, {"name": "bare"}, small_case("two")]
+    storing = small_case("storing")
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    storing["pending"][0]["spec"]["volumes"] = [claim]
+    cases = [small_case("one"), storing, 7, {"name": "bare"}, small_case("two")]
     found = records(write(tmp_path, {"cases": cases}))
-    assert [r["id"] for r in found] == ["one", "spreading", "case.json[2]", "bare", "two"]
+    assert [r["id"] for r in found] == ["one", "storing", "case.json[2]", "bare", "two"]
     assert ["result" in r for r in found] == [True, False, False, False, True]
     assert [r["error"] for r in found[1:4]] == [
-        "shop/web: topology spread constraints are not modelled yet.",
+        "shop/web: volumes are not modelled yet.",
         "case.json[2] is not a case (a mapping).",
         "bare: found a case of another shape, expected lists of objects, and pending.",
     ]

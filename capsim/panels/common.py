@@ -23,6 +23,8 @@ _LOOK = {
     "layout": {"width": "auto", "min_width": "0"},
 }
 _MOST_ROWS = 40
+_DIGITS = 9
+"""Of slider values: sums of steps are not exact, and equal questions must be equal."""
 
 
 def slider(words: str, low: float, high: float, step: float = 1) -> Any:
@@ -60,7 +62,8 @@ class Controls:
     @property
     def values(self) -> dict[str, Any]:
         """Where every control stands."""
-        return {name: control.value for name, control in self._controls.items()}
+        values = {name: control.value for name, control in self._controls.items()}
+        return {k: round(v, _DIGITS) if isinstance(v, float) else v for k, v in values.items()}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -85,7 +88,7 @@ class Controls:
         step = getattr(moved.owner, "step", None) if moved else None
         if step is None:
             return {}
-        value = moved.new + (step if moved.new > moved.old else -step)
+        value = round(moved.new + (step if moved.new > moved.old else -step), _DIGITS)
         name = next(name for name, each in self._controls.items() if each is moved.owner)
         return {name: value} if moved.owner.min <= value <= moved.owner.max else {}
 

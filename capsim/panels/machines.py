@@ -42,8 +42,8 @@ _STRATEGIES = {
     "MostAllocated: fill up": "MostAllocated",
     "RequestedToCapacityRatio: by a curve": "RequestedToCapacityRatio",
 }
-_SOON, _AT_REST = 0.01, 0.08
-"""Seconds: until the picture is on its way; until the controls are still."""
+_SOON, _STILL, _AT_REST = 0.01, 0.06, 0.3
+"""Seconds: until the picture is on its way; without a move; without one for longer."""
 
 
 def how_many_machines(
@@ -103,7 +103,7 @@ class HowManyMachines:
         )
         self.widget = self._laid_out()
         self._afterwards = Afterwards(
-            (_SOON, self._show), (_AT_REST, self._foresee), (_SOON, self._explain)
+            (_SOON, self._show), (_STILL, self._foresee), (_AT_REST, self._explain)
         )
         self.controls.answer(self.respond)
 

@@ -1,4 +1,6 @@
-"""The fast engine against the slow reference, and what has to hold for any cluster.
+"""Crowds of pods in a plan: the fast engine against the slow reference, and what always holds.
+
+No pod is evicted here, and none looks at others but by the room that they take.
 
 CAPSIM_TEST_SCALE=20 looks at 20 times as many examples, new ones each time.
 """
@@ -15,8 +17,9 @@ from hypothesis import event, given, note
 from hypothesis import strategies as st
 
 import capsim as cs
-from capsim.placement.kubernetes import engine as engine_module
-from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes import session as session_module
+from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.session import Session
 from capsim.readers.kubernetes.scheduler_config import read_profiles
 from capsim.scenario import SchedulerProfile
 from capsim.topology import compile_scenario
@@ -147,7 +150,7 @@ def test_more_capacity_never_lowers_how_many_of_one_template_are_placed(
     units = pods(count, cpu=str(cpu), memory=f"{memory}Gi", host_ports=ports)
     profile = most() if packing else SchedulerProfile()
 
-    def placed(sizes: list[tuple[int, int, int]]) -> float:
+    def count_placed(sizes: list[tuple[int, int, int]]) -> float:
         listed = [
             node(f"n{i}", cpu=str(c), memory=f"{m}Gi", pods=p) for i, (c, m, p) in enumerate(sizes)
         ]
@@ -156,42 +159,60 @@ def test_more_capacity_never_lowers_how_many_of_one_template_are_placed(
     larger = [*machines, (0, 0, 0)]
     row = min(row, len(machines))
     larger[row] = tuple(a + b for a, b in zip(larger[row], more, strict=True))
-    assert placed(larger) >= placed(machines)
+    assert count_placed(larger) >= count_placed(machines)
 
 
 # One run or several -------------------------------------------------------------------------
 
 
+def compiled(case: Json) -> Engine:
+    scenario = scenario_of(case)
+    return Engine(compile_scenario(scenario), scenario.profile)
+
+
+def started(engine: Engine) -> Session:
+    return anew(engine, engine.initial(engine.topology.allocatable))
+
+
+def anew(engine: Engine, state: State) -> Session:
+    """A session that knows nothing but the state."""
+    return Session(engine, state, engine.waiting)
+
+
+def placed(session: Session, units: np.ndarray) -> list[int]:
+    return session.place(units).node.tolist()
+
+
+def same(one: State, other: State) -> bool:
+    mine, theirs = ([*state.nodes, *state.counts] for state in (one, other))
+    return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
 @given(cases(), st.lists(st.integers(0, 50), max_size=6))
 @examples(200)
 def test_several_runs_that_carry_the_state_on_decide_like_one(case, cuts):
-    scenario = scenario_of(case)
-    topology = compile_scenario(scenario)
-    engine = Engine(topology, scenario.profile)
-    together = engine.initial(topology.allocatable)
-    expected = engine.run(together, engine.waiting)
-    apart = engine.initial(topology.allocatable)
+    engine = compiled(case)
     chunks = np.split(engine.waiting, sorted(min(cut, len(engine.waiting)) for cut in cuts))
-    assert np.concatenate([engine.run(apart, chunk) for chunk in chunks]).tolist() == (
-        expected.tolist()
-    )
-    assert all(np.array_equal(a, b) for a, b in zip(apart, together, strict=True))
+    at_once, resumed, restarted = started(engine), started(engine), started(engine)
+    expected = placed(at_once, engine.waiting)
+    assert [node for chunk in chunks for node in placed(resumed, chunk)] == expected
+    assert same(resumed.state, at_once.state)
+    state = restarted.state
+    assert [node for chunk in chunks for node in placed(anew(engine, state), chunk)] == expected
+    assert same(state, at_once.state)
 
 
 @given(cases(), st.integers(0, 3))
 @examples(150)
 def test_scores_that_are_kept_decide_like_scores_found_afresh(case, kept):
-    """Only so many templates may keep their scores; one at a time, none does."""
-    scenario = scenario_of(case)
-    topology = compile_scenario(scenario)
-    engine = Engine(topology, scenario.profile)
-    usual = engine.run(engine.initial(topology.allocatable), engine.waiting)
-    with patch.object(engine_module, "_CACHED_SCORES", kept * len(scenario.nodes)):
-        state = engine.initial(topology.allocatable)
-        assert engine.run(state, engine.waiting).tolist() == usual.tolist()
-    state = engine.initial(topology.allocatable)
-    one_by_one = [engine.run(state, engine.waiting[i : i + 1])[0] for i in range(len(usual))]
-    assert one_by_one == usual.tolist()
+    """Only so many templates may keep their scores; asked one by one of new sessions, none does."""
+    engine = compiled(case)
+    usual = placed(started(engine), engine.waiting)
+    with patch.object(session_module, "_CACHED_SCORES", kept * 2 * len(case["nodes"])):
+        assert placed(started(engine), engine.waiting) == usual
+    state = started(engine).state
+    one_by_one = np.split(engine.waiting, len(usual))
+    assert [node for unit in one_by_one for node in placed(anew(engine, state), unit)] == usual
 
 
 @given(cases(), st.integers(0, 50))
@@ -217,7 +238,8 @@ def test_many_units_of_many_templates_go_over_the_whole_history():
     """More placements between two units of a template than there are nodes: it starts afresh."""
     units = [pod(f"p{i}", cpu=f"{1 + (i * i) % 7}m") for i in range(300)]
     plan = cs.place(cluster(nodes(5, cpu="1"), units))
-    engine, topology = plan.engine, plan.topology
-    state = engine.initial(topology.allocatable)
-    one_by_one = [int(engine.run(state, engine.waiting[i : i + 1])[0]) for i in range(300)]
-    assert plan.node_of.tolist() == one_by_one
+    engine = plan.engine
+    state = started(engine).state
+    one_by_one = np.split(engine.waiting, len(units))
+    found = [node for unit in one_by_one for node in placed(anew(engine, state), unit)]
+    assert plan.node_of.tolist() == found
