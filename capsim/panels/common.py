@@ -82,15 +82,23 @@ class Controls:
         if not self._muted:
             self._respond()
 
-    def further(self) -> dict[str, Any]:
-        """The value that the slider moved last would have one step further; empty at its end."""
-        moved = self._moved
-        step = getattr(moved.owner, "step", None) if moved else None
-        if step is None:
+    def further(self) -> list[dict[str, Any]]:
+        """Values that may come next: one step on of the slider moved last, at first of each."""
+        if self._moved is None:
+            sliders = [each for each in self._controls.values() if hasattr(each, "step")]
+            return [self._one_on(each, each.step) for each in sliders]
+        owner, old, new = (getattr(self._moved, name) for name in ("owner", "old", "new"))
+        step = getattr(owner, "step", 0)
+        ahead = self._one_on(owner, step if step and new > old else -step)
+        return [ahead] if ahead else []
+
+    def _one_on(self, slider: Any, step: float) -> dict[str, Any]:
+        """The value one step on, by name; nothing for a menu and beyond the end of the slider."""
+        if not step:
             return {}
-        value = round(moved.new + (step if moved.new > moved.old else -step), _DIGITS)
-        name = next(name for name, each in self._controls.items() if each is moved.owner)
-        return {name: value} if moved.owner.min <= value <= moved.owner.max else {}
+        value = round(slider.value + step, _DIGITS)
+        name = next(name for name, each in self._controls.items() if each is slider)
+        return {name: value} if slider.min <= value <= slider.max else {}
 
     def reset(self) -> None:
         """Puts every control back to where it was, as one move."""
@@ -296,7 +304,9 @@ class DeckTray:
 
 def get_ready(steps: Mapping[str, Callable[[], object]]) -> None:
     """Does the steps one by one under a bar, so that the first move does not wait for compilers."""
-    bar = widgets.IntProgress(max=len(steps), style={"description_width": "initial"})
+    bar = widgets.IntProgress(
+        max=len(steps), style={"description_width": "430px"}, layout={"width": "100%"}
+    )
     if get_ipython() is not None:
         shown(bar)
     try:

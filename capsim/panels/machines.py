@@ -96,7 +96,7 @@ class HowManyMachines:
         get_ready(
             {
                 "placing": self._begin,
-                "growing": lambda: self._ask(self._question({"growth": 1, "machines": 1})),
+                "first moves": self._foresee,
                 "stranded capacity": self._show,
                 "reasons": self._explain,
             }
@@ -143,8 +143,7 @@ class HowManyMachines:
 
     def _foresee(self) -> None:
         """Asks what one step further would give, so that the step only has to be drawn."""
-        further = self.controls.further()
-        if further:
+        for further in self.controls.further():
             with suppress(CapsimError):
                 self._ask(self._question(further))
 
@@ -164,7 +163,7 @@ class HowManyMachines:
         return {
             "resources": self.answer.resources,
             "waiting": self.plan.reasons,
-            "larger than both shapes": self.answer.needs.unplaceable,
+            "too large for the machines to add": self.answer.needs.unplaceable,
             "curves": curve_table(self.answer, self._names),
             "settings": self.controls.table,
         }

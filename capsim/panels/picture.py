@@ -12,7 +12,9 @@ from capsim.figures import theme
 from capsim.figures.words import capital, resource_name
 from capsim.panels.question import Answer
 
-SUBTITLE = "Requested share of each machine; machines from full to empty, each resource on its own"
+SUBTITLE = (
+    "Requested share of what each machine offers; from full to empty, each resource on its own"
+)
 _NOW, _AS_IT_IS = "now", "as it is"
 _HEIGHT = 380
 
@@ -52,7 +54,7 @@ def _axes(figure: go.Figure) -> None:
         showline=True,
     )
     figure.update_yaxes(
-        title_text="Requested (% of the machine)", range=[0, 104], **theme.percent_ticks()
+        title_text="Requested (% of what it offers)", range=[0, 104], **theme.percent_ticks()
     )
 
 

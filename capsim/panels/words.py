@@ -54,7 +54,7 @@ def headline(answer: Answer) -> str:
 def _needs_clause(answer: Answer) -> str:
     waiting, left = len(answer.plan.waiting), answer.held_by_none
     if left == waiting:
-        return "no machine of the mix is large enough"
+        return "no machine of this mix is large enough"
     held = f"{waiting - left:,} of them" if left else "it" if waiting == 1 else "them"
     return f"{count(answer.needs.count, 'more machine')} would hold {held}"
 
@@ -67,7 +67,7 @@ def tiles(answer: Answer, *, reasons: bool) -> str:
     four = (_fits(answer), _waits(answer, reasons), _stranded(answer), _needs(answer))
     body = "".join(
         f"<div style='{_CARD};border-top:4px solid {colour}'><div style='{_SOFT}'>{title}</div>"
-        f"<div style='font-size:23px;font-weight:700;line-height:1.3'>{big}</div>"
+        f"<div style='font-size:21px;font-weight:700;line-height:1.35'>{big}</div>"
         f"<div style='{_SOFT}'>{small}</div></div>"
         for title, colour, big, small in four
     )
@@ -119,11 +119,11 @@ def _needs(answer: Answer) -> _Tile:
     if not len(needs.units):
         return title, colour, "nothing", "no more machines"
     if not needs.count:
-        return title, colour, "–", "neither shape is large enough for any of it"
+        return title, colour, "–", "no machine of this mix is large enough"
     lines = [f"{n:,} × {html.escape(name)}" for name, n in answer.machines_needed.items() if n]
     lines.append(f"at least {needs.lower_bound:,}, however packed")
     if answer.held_by_none:
-        lines.append(f"{answer.held_by_none:,} larger than both shapes")
+        lines.append(f"{answer.held_by_none:,} too large for these")
     return title, colour, count(needs.count, "machine"), "<br>".join(lines)
 
 

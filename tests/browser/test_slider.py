@@ -1,71 +1,71 @@
-"""The panel of notebook 01 in a real browser: moves are drawn, rightly, and nothing complains.
+"""The panel of notebook 01 in JupyterLab and Chromium: what it shows, and how long it takes.
 
-The times are reported, not judged: `python -m benchmarks.slider` records them.
+Times are printed and written to build/slider.json; they are not asserted, since a test cannot
+know what else the machine does. `python -m benchmarks.slider` measures with more care.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 
 import capsim as cs
 from benchmarks import slider
+from capsim.data_files import data_path
+from capsim.panels import HowManyMachines
 
-ROOT = Path(__file__).parents[2]
-_PRESSES = 12
-_CELL = """\
-import capsim as cs
-panel = cs.panels.how_many_machines(cs.read("../data/clusters/openb"))
-panel
-"""
-#: What JupyterLab itself complains of when there is no network.
-_NOT_OURS = ("favicon", "net::ERR_", "Failed to load resource")
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-
-@pytest.mark.browser
-@pytest.mark.skipif(slider.chromium() is None, reason="no Chromium: sliders are not tried")
-def test_every_move_of_a_slider_is_drawn_and_the_last_one_shows_the_right_numbers() -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(_CELL)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    with (
-        slider.workshop() as folder,
-        slider.jupyter_lab(folder) as lab,
-        slider.browser_page() as page,
-    ):
-        nbformat.write(notebook, folder / "notebooks" / "panel.ipynb")
-        slider.run_notebook(page, lab, "notebooks/panel.ipynb")
-        moves = slider.press(page, slider.SLIDERS["growth"], _PRESSES)
-        page.wait_for_timeout(1500)
-        drawn = page.evaluate(
-            "() => document.querySelector('.widget-vbox .js-plotly-plot').data"
-            ".filter(line => line.y && line.y.length > 100).map(line => Array.from(line.y))"
-        )
-        problems = [each for each in page.problems if not any(w in each for w in _NOT_OURS)]
-        slider.stop_kernel(page)
-    assert len(moves.drawn) == _PRESSES
-    assert not problems
-    _report(moves.summary())
-    topology = cs.compile_scenario(cs.read(ROOT / "data" / "clusters" / "openb"))
-    plan = cs.place(cs.grow(topology, _PRESSES / 100))
-    _, curves = cs.figures.utilisation_curves(plan)
-    for wanted in curves.values():
-        assert any(_same(line, wanted) for line in drawn)
+#: What a page complains of where there is no network.
+_NO_NETWORK = ("net::ERR_NAME_NOT_RESOLVED", "net::ERR_INTERNET_DISCONNECTED")
+BUILD = Path(__file__).parents[2] / "build"
+_LINES = """() => [...document.querySelector('.widget-vbox .js-plotly-plot').data]
+    .filter(trace => trace.meta === 'now').map(trace => Array.from(trace.y))"""
 
 
-def _same(line: list[float], wanted: object) -> bool:
-    """Whether a drawn line is the curve, as a share or in percent."""
-    y, curve = np.array(line, float), np.asarray(wanted, float)
-    if len(y) != len(curve):
-        return False
-    return bool(np.allclose(y, curve, atol=1e-4) or np.allclose(y, 100 * curve, atol=1e-2))
+@pytest.fixture(scope="module")
+def expected() -> HowManyMachines:
+    """The same panel without a browser."""
+    return cs.panels.how_many_machines(cs.read(data_path("clusters", "openb")))
 
 
-def _report(summary: dict[str, float]) -> None:
-    target = ROOT / "build" / "slider.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(summary, indent=2) + "\n")
-    print(f"\nslider on openb: {json.dumps(summary)}")
+def assert_shows(page: Any, expected: HowManyMachines) -> None:
+    page.wait_for_selector(f"text={expected.headline}.", timeout=20_000)
+    live = [trace.y for trace in expected.figure.data if trace.meta == "now"]
+    for shown, wanted in zip(page.evaluate(_LINES), live, strict=True):
+        np.testing.assert_array_equal(np.array(shown, np.float32), wanted)
+
+
+def test_every_press_redraws_and_the_last_one_is_right(
+    lab: slider.Lab, page: Any, expected: HowManyMachines, capsys: pytest.CaptureFixture[str]
+):
+    slider.run_notebook(page, lab, "notebooks/01_how_many_machines.ipynb")
+    assert_shows(page, expected)
+
+    moves = slider.press(page, slider.SLIDERS["growth"], slider.PRESSES)
+    expected.controls.growth.value = slider.PRESSES
+    assert_shows(page, expected)
+    assert len(moves.painted) == slider.PRESSES
+
+    page.locator(".widget-html", has_text="not enough GPUs").wait_for(timeout=20_000)
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expected.reset()
+    assert_shows(page, expected)
+
+    page.get_by_text("The numbers behind the picture").click()
+    page.wait_for_selector("a[download='resources.csv']", timeout=20_000)
+    with page.expect_download() as download:
+        page.locator("a[download='resources.csv']").click()
+    table = expected.tables["resources"].to_csv(index=False)
+    assert Path(download.value.path()).read_text() == table
+    assert not [each for each in page.problems if not any(w in each for w in _NO_NETWORK)]
+
+    told = {"name": "slider growth in notebook 01", **moves.summary()}
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "slider.json").write_text(json.dumps(told, indent=2) + "\n")
+    with capsys.disabled():
+        print(f"\n{json.dumps(told)}")

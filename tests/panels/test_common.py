@@ -56,20 +56,22 @@ def test_numbers_are_rounded_for_reading_and_text_is_not():
         assert cell in html
 
 
-def test_a_step_further_stays_on_the_slider():
+def test_at_first_any_slider_may_move_and_then_the_one_that_did_goes_on():
     controls = common.Controls(
-        load=common.slider("Load (%)", 0, 10), kind=common.menu("", "ab", "a")
+        load=common.slider("Load (%)", 0, 10),
+        factor=common.slider("Factor", 1.0, 2.0, 0.05),
+        kind=common.menu("", "ab", "a"),
     )
     controls.answer(lambda: None)
-    assert controls.further() == {}
+    assert controls.further() == [{"load": 1}, {"factor": 1.05}]
     controls.load.value = 4
-    assert controls.further() == {"load": 5}
+    assert controls.further() == [{"load": 5}]
     controls.load.value = 3
-    assert controls.further() == {"load": 2}
+    assert controls.further() == [{"load": 2}]
     controls.load.value = 10
-    assert controls.further() == {}
+    assert controls.further() == []
     controls.kind.value = "b"
-    assert controls.further() == {}
+    assert controls.further() == []
 
 
 def test_an_unknown_control_is_an_attribute_error():

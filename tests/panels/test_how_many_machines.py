@@ -123,6 +123,13 @@ def test_the_same_question_is_not_answered_twice(panel: HowManyMachines):
     assert panel.answer is once
 
 
+@pytest.mark.parametrize(
+    "step", [{"growth": 1}, {"headroom": 1}, {"overcommit": 1.05}, {"machines": 1}]
+)
+def test_the_first_move_is_worked_out_before_it_is_made(panel: HowManyMachines, step: dict):
+    assert panel._question(step) in panel._ask._answers
+
+
 def test_the_next_step_is_worked_out_ahead(panel: HowManyMachines):
     panel.controls.growth.value = 10
     panel.controls.growth.value = 11
@@ -148,8 +155,8 @@ def test_a_mix_that_holds_nothing_of_what_waits_is_said(openb: Topology):
     """All that waits on openb wants GPUs."""
     panel = cs.panels.how_many_machines(openb)
     panel.controls.first.value = "32 cores, 256 GiB"
-    assert "neither shape is large enough for any of it" in panel._tiles.value
-    assert panel.headline.endswith("105 wait; no machine of the mix is large enough")
+    assert "no machine of this mix is large enough" in panel._tiles.value
+    assert panel.headline.endswith("105 wait; no machine of this mix is large enough")
 
 
 def test_nothing_is_needed_where_all_fits(openb: Topology):
