@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,17 +94,21 @@ def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
         return Refusal(key, tuple(rows), {}, total, "no nodes available to schedule pods")
     engine = plan.engine
     answers = engine.evaluate(plan.state, c)
-    reasons = node_reasons(engine, answers, pin)
+    said, which = _said(engine, answers, pin)
     hopeless = unresolvable(engine, plan.offered, answers, pin)
-    count = Counter(reason for each in reasons for reason in each)
-    hopeful = Counter(
-        reason
-        for each, no in zip(reasons, hopeless.tolist(), strict=True)
-        if not no
-        for reason in each
-    )
+    count = _count(said, which)
+    hopeful = _count(said, which[~hopeless])
     main = _most(hopeful) or _beyond(engine, plan.offered, answers, pin) or _most(count)
     return Refusal(key, tuple(rows), dict(count), total, main)
+
+
+def _count(said: Sequence[tuple[str, ...]], which: Int64) -> Counter[str]:
+    """How many nodes gave each reason."""
+    count: Counter[str] = Counter()
+    for reasons, nodes in zip(said, np.bincount(which, minlength=len(said)).tolist(), strict=True):
+        for reason in reasons if nodes else ():
+            count[reason] += nodes
+    return count
 
 
 def _beyond(engine: Engine, offered: Int64, answers: Answers, pin: int) -> str:
@@ -124,27 +129,54 @@ def _most(count: Counter[str]) -> str:
 
 def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[str, ...]]:
     """For each node the reasons of the first filter that refuses it; none where it fits."""
-    return [
-        (node_affinity.REASON,) if pin not in (-1, node) else each
-        for node, each in enumerate(_reasons(engine, answers))
-    ]
+    said, which = _said(engine, answers, pin)
+    return [said[i] for i in which.tolist()]
 
 
-def _reasons(engine: Engine, answers: Answers) -> list[tuple[str, ...]]:
-    static, resources = engine.static, engine.topology.resources
-    said = static.reason[answers.row]
-    patterns, pattern_of = _patterns(answers.short)
-    short = [
-        tuple(sorted(node_resources_fit.reason(resources[r]) for r in np.flatnonzero(pattern)))
-        for pattern in patterns
+def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, ...]], Int64]:
+    """The different things that nodes say to a class of units, and which of them each says."""
+    said: list[tuple[str, ...]] = [(), (node_affinity.REASON,)]
+    which = np.zeros(len(answers.refusal), np.int64)
+    for code in np.unique(answers.refusal).tolist():
+        here = np.flatnonzero(answers.refusal == code)
+        if code == -2:
+            _add(said, which, here, *_lacking(engine, answers, here))
+        elif code > 0:
+            classes, of_node = np.unique(engine.static.node_class[here], return_inverse=True)
+            reasons = engine.static.reason[answers.row]
+            _add(said, which, here, [(reasons[k],) for k in classes.tolist()], of_node)
+        elif code < 0:
+            _add(said, which, here, [(_CHANGING[code][1],)], np.zeros(len(here), np.int64))
+    which[_elsewhere(len(which), pin)] = 1
+    return said, which
+
+
+def _add(
+    said: list[tuple[str, ...]],
+    which: Int64,
+    here: Int64,
+    reasons: Sequence[tuple[str, ...]],
+    of_node: NDArray[np.integer[Any]],
+) -> None:
+    which[here] = len(said) + of_node
+    said.extend(reasons)
+
+
+def _lacking(
+    engine: Engine, answers: Answers, here: Int64
+) -> tuple[list[tuple[str, ...]], NDArray[np.integer[Any]]]:
+    """The different sets of resources of which these nodes have too little; each node's set."""
+    asked = np.flatnonzero(engine.checked(answers.row) > 0)
+    short = answers.short[here][:, asked]
+    # A set is a whole number, so that sets are compared at once; it may have over 63 bits.
+    sets = short @ np.array([1 << i for i in range(len(asked))], object if len(asked) > 62 else int)
+    _, example, of_node = np.unique(sets, return_index=True, return_inverse=True)
+    names = [node_resources_fit.reason(engine.topology.resources[r]) for r in asked.tolist()]
+    lacking = [
+        tuple(sorted(name for name, is_short in zip(names, row, strict=True) if is_short))
+        for row in short[example].tolist()
     ]
-    words = {0: (), **{code: (said,) for code, (_, said, _) in _CHANGING.items()}}
-    return [
-        short[pattern] if code == -2 else words[code] if code <= 0 else (said[k],)
-        for code, k, pattern in zip(
-            answers.refusal.tolist(), static.node_class.tolist(), pattern_of.tolist(), strict=True
-        )
-    ]
+    return lacking, of_node.reshape(-1)
 
 
 def plugin(refusal: int) -> str:
@@ -152,12 +184,6 @@ def plugin(refusal: int) -> str:
     if refusal == NARROWED:
         return "PreFilterResult"
     return FILTERS[refusal - 1].NAME if refusal > 0 else _CHANGING[refusal][0]
-
-
-def _patterns(short: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Int64]:
-    """The distinct rows, and which of them each node has."""
-    distinct, which = np.unique(short, axis=0, return_inverse=True)
-    return distinct, which.reshape(-1).astype(np.int64)
 
 
 def unresolvable(
