@@ -31,6 +31,12 @@ _LISTS = {
     "priority_classes": ("name",),
     "quotas": ("namespace", "name"),
     "autoscalers": ("namespace", "name"),
+    "claims": ("namespace", "name"),
+    "persistent_volumes": ("name",),
+    "storage_classes": ("name",),
+    "csi_nodes": ("name",),
+    "csi_drivers": ("name",),
+    "storage_capacities": ("namespace", "name"),
 }
 
 

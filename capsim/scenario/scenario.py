@@ -24,6 +24,14 @@ from capsim.scenario.objects import (
 )
 from capsim.scenario.profile import SchedulerProfile
 from capsim.scenario.spec import Assumption, Spec, field_names
+from capsim.scenario.storage import (
+    Claim,
+    CsiDriver,
+    CsiNode,
+    PersistentVolume,
+    StorageCapacity,
+    StorageClass,
+)
 from capsim.scenario.unit import Template, Unit
 from capsim.scenario.wording import found_and_expected, misfits
 
@@ -51,6 +59,12 @@ class Scenario(Spec):
     priority_classes: tuple[PriorityClass, ...] = ()
     quotas: tuple[Quota, ...] = ()
     autoscalers: tuple[Autoscaler, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    persistent_volumes: tuple[PersistentVolume, ...] = ()
+    storage_classes: tuple[StorageClass, ...] = ()
+    csi_nodes: tuple[CsiNode, ...] = ()
+    csi_drivers: tuple[CsiDriver, ...] = ()
+    storage_capacities: tuple[StorageCapacity, ...] = ()
     profile: SchedulerProfile = SchedulerProfile()
     other_profiles: tuple[SchedulerProfile, ...] = ()
     """Of the same scheduler configuration, for units that name them."""
@@ -65,6 +79,10 @@ class Scenario(Spec):
         dangling = [
             *_twice("node", (node.name for node in self.nodes)),
             *_twice("unit", (unit.key for unit in self.units)),
+            *_twice("claim", (claim.key for claim in self.claims)),
+            *_twice("persistent volume", (volume.name for volume in self.persistent_volumes)),
+            *_twice("storage class", (each.name for each in self.storage_classes)),
+            *_twice("CSI node", (each.name for each in self.csi_nodes)),
             *self._dangling("template", set(self.templates)),
             *self._dangling("node", {node.name for node in self.nodes}),
         ]

@@ -45,6 +45,27 @@ class Volume(Spec):
     """A claim on storage that a unit mounts."""
 
     claim: str
+    """Its name; "*" in it stands for the unit's own name. "*-NAME" comes and goes with the unit."""
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether the claim is made with the unit, and goes with it."""
+        return self.claim.startswith("*-")
+
+    def claim_of(self, unit: str) -> str:
+        """The name of the claim of one unit."""
+        return self.claim.replace("*", unit)
+
+
+class Disk(Spec):
+    """A disk that a unit names itself, without a claim; not every two units can share one."""
+
+    kind: Literal["gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"]
+    name: str
+    """PD name, volume ID, IQN, or pool/image."""
+    monitors: tuple[str, ...] = ()
+    """Of Ceph; two disks are the same only if they share one."""
+    read_only: bool = False
 
 
 class Template(Spec):
@@ -73,6 +94,9 @@ class Template(Spec):
     scheduling_gates: tuple[str, ...] = ()
     runtime_class_name: str = ""
     volumes: tuple[Volume, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    resource_claims: tuple[str, ...] = ()
+    """Devices asked for by claim (dynamic resource allocation), which are not modelled."""
 
 
 class Unit(Spec):

@@ -125,16 +125,16 @@ def test_the_state_does_not_drift(family: str, seed: int, moves: int):
 
 def fresh(engine: Engine, node_of: np.ndarray) -> State:
     """The state of the same cluster with units there from the start."""
-    nodes, _ = engine.initial(engine.topology.allocatable)
-    empty = State(
-        nodes._replace(
-            used=np.zeros_like(nodes.used),
-            accounted=np.zeros_like(nodes.accounted),
-            port_use=np.zeros_like(nodes.port_use),
+    start = engine.initial(engine.topology.allocatable)
+    empty = start._replace(
+        nodes=start.nodes._replace(
+            used=np.zeros_like(start.nodes.used),
+            accounted=np.zeros_like(start.nodes.accounted),
+            port_use=np.zeros_like(start.nodes.port_use),
         ),
-        engine.counters.empty(),
+        counts=engine.counters.empty(),
     )
-    _kernels.bind_all(engine.class_of, node_of, *empty, engine.units, engine.counters.rows)
+    _kernels.bind_all(engine.class_of, node_of, *empty.arrays, engine.units, engine.counters.rows)
     return empty
 
 

@@ -9,7 +9,11 @@ Each plugin is one function over a list of nodes, `todo[:count]`. It is called o
 once a node: numba counts references to every array argument, which costs more than the plugin.
 Refusals are codes: 0 fits, k > 0 the k-th static filter, -1 host ports, -2 resources, -3 boards,
 -4 no label of a spread key, -5 spread too uneven, -6 company missing, -7 unwanted company, -8
-unwanted by others.
+unwanted by others, -9 disk in use (only outside of these kernels, where it is -1), -10 claim in
+use, -11 too many volumes (here -2 where they are the unit's alone).
+
+Columns behind those of the resources count the volumes of a driver on each node. A volume that
+several units use takes one of its column while any of them is there: it is kept like a port.
 
 Topology terms (PodTopologySpread, InterPodAffinity) read counters: a row q counts units of one
 description by the domains of one topology key. A class of units that has such terms sees the
@@ -42,7 +46,7 @@ class Nodes(NamedTuple):
     gpu_free: Int64
     """[N, D] thousandths left on each board, -1 where there is none."""
     port_use: NDArray[np.int32]
-    """[N, P]"""
+    """[N, P] units that hold a port, a disk or a shared volume."""
 
 
 class Units(NamedTuple):
@@ -64,6 +68,7 @@ class Units(NamedTuple):
     own_start: Int64
     """[C + 1] where a class begins in own_port."""
     own_port: Int64
+    """p + P * r: port p; where r > 0 it is a volume, of which the first user takes one of r."""
     skips_balance: NDArray[np.bool_]
     """[C] whether NodeResourcesBalancedAllocation has nothing to look at."""
 
@@ -179,6 +184,9 @@ class Asks(NamedTuple):
     apart_row: Int64
     shun_start: Int64
     shun_row: Int64
+    lone_start: Int64
+    lone_row: Int64
+    """Claims that only one unit may use."""
     pull_start: Int64
     pull_row: Int64
     pull_weight: Int64
@@ -282,6 +290,8 @@ def filter_nodes(c, todo, count, nodes, units, static, code):
     if units.conflict_start[c + 1] > units.conflict_start[c]:
         ports_filter(c, todo, count, nodes, units, code)
     resources_filter(c, todo, count, nodes, units, code)
+    if units.own_start[c + 1] > units.own_start[c]:
+        volumes_filter(c, todo, count, nodes, units, code)
     if units.gpu_need[c, 0] > 0:
         boards_filter(c, todo, count, nodes, units, code)
 
@@ -317,6 +327,32 @@ def resources_filter(c, todo, count, nodes, units, code):
             short |= need > 0 and need > offered[n, r] - used[n, r]
         if short and code[i] == 0:
             code[i] = -2
+
+
+@njit(cache=True, error_model="numpy")
+def volumes_filter(c, todo, count, nodes, units, code):
+    """NodeVolumeLimits, for volumes that several units use: each counts once on a node.
+
+    What is the unit's alone is in `checked`; below 0 the plugin is not asked.
+    Source: Kubernetes 1.34, nodevolumelimits plugin.
+    """
+    ports = nodes.port_use.shape[1]
+    first, last = units.own_start[c], units.own_start[c + 1]
+    for j in range(first, last):
+        r = units.own_port[j] // ports
+        if r == 0 or units.checked[c, r] < 0:
+            continue
+        for i in range(count):
+            n = todo[i]
+            if code[i] != 0:
+                continue
+            new = 0
+            for k in range(first, last):
+                if units.own_port[k] // ports == r:
+                    new += nodes.port_use[n, units.own_port[k] % ports] == 0
+            need = units.checked[c, r] + new
+            if need > 0 and need > nodes.offered[n, r] - nodes.used[n, r]:
+                code[i] = -11
 
 
 @njit(cache=True, error_model="numpy")
@@ -520,8 +556,12 @@ def bind(n, c, nodes, units):
         used[n, r] += units.request[c, r]
     nodes.accounted[n, 0] += units.accounted[c, 0]
     nodes.accounted[n, 1] += units.accounted[c, 1]
+    ports = nodes.port_use.shape[1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
-        nodes.port_use[n, units.own_port[i]] += 1
+        r, p = units.own_port[i] // ports, units.own_port[i] % ports
+        nodes.port_use[n, p] += 1
+        if r > 0 and nodes.port_use[n, p] == 1:
+            used[n, r] += 1
     if units.gpu_need[c, 0] > 0:
         take_boards(n, c, nodes.gpu_free, units.gpu_need)
 
@@ -554,8 +594,12 @@ def release(n, c, nodes, units):
         used[n, r] -= units.request[c, r]
     nodes.accounted[n, 0] -= units.accounted[c, 0]
     nodes.accounted[n, 1] -= units.accounted[c, 1]
+    ports = nodes.port_use.shape[1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
-        nodes.port_use[n, units.own_port[i]] -= 1
+        r, p = units.own_port[i] // ports, units.own_port[i] % ports
+        nodes.port_use[n, p] -= 1
+        if r > 0 and nodes.port_use[n, p] == 0:
+            used[n, r] -= 1
 
 
 @njit(cache=True, error_model="numpy")
@@ -877,6 +921,8 @@ def known_filter(c, todo, count, nodes, units, static, memory, code):
     for i in range(count):
         if code[i] == 0 and worth[row, todo[i]] < 0:
             code[i] = -2
+    if units.own_start[c + 1] > units.own_start[c]:
+        volumes_filter(c, todo, count, nodes, units, code)
     if units.gpu_need[c, 0] > 0:
         boards_filter(c, todo, count, nodes, units, code)
 
@@ -1063,8 +1109,19 @@ def _first_node(way, row, g, cells, tree):
 @njit(cache=True, error_model="numpy")
 def topology_filter(c, todo, count, rows, counts, asks, code):
     """PodTopologySpread and InterPodAffinity: refuse by what the domains of a node hold."""
+    if asks.lone_start[c + 1] > asks.lone_start[c]:
+        lone_filter(c, todo, count, rows, counts, asks, code)
     spread_filter(c, todo, count, rows, counts, asks, code)
     company_filter(c, todo, count, rows, counts, asks, code)
+
+
+@njit(cache=True, error_model="numpy")
+def lone_filter(c, todo, count, rows, counts, asks, code):
+    """VolumeRestrictions: refuse everywhere while another unit uses a ReadWriteOncePod claim.
+
+    Source: Kubernetes 1.34, volumerestrictions plugin.
+    """
+    apart_filter(asks.lone_row, asks.lone_start, c, todo, count, rows, counts, -10, code)
 
 
 @njit(cache=True, error_model="numpy")
@@ -1332,7 +1389,7 @@ def freed(
 @njit(cache=True, error_model="numpy")
 def _is_worth_a_trial(c, n, refusal, lower, nodes, units, residents, heard):
     """Whether without some units there are resources enough, and terms are heard that refuse."""
-    if refusal < -3:
+    if -9 < refusal < -3:
         speaks = False
         for u in lower:
             speaks |= heard[residents.unit_class[u]]
@@ -1343,7 +1400,10 @@ def _is_worth_a_trial(c, n, refusal, lower, nodes, units, residents, heard):
         if need > 0:
             left = nodes.offered[n, r] - nodes.used[n, r]
             for u in lower:
-                left += units.request[residents.unit_class[u], r]
+                gone = residents.unit_class[u]
+                left += units.request[gone, r]
+                for i in range(units.own_start[gone], units.own_start[gone + 1]):
+                    left += units.own_port[i] // nodes.port_use.shape[1] == r
             if need > left:
                 return False
     return True

@@ -18,6 +18,7 @@ from capsim.placement.kubernetes import (
     node_affinity,
     pod_topology_spread,
     taint_toleration,
+    volume_restrictions,
 )
 from capsim.placement.kubernetes._kernels import Asks, Cells, Counts, Rows
 from capsim.placement.kubernetes.cells import cells
@@ -32,6 +33,8 @@ from capsim.topology import Int32, Int64, Topology
 
 #: Stands for the domains that are single nodes, of the nodes that have the hostname label.
 _SINGLE = "\0node"
+#: Stands for the one domain of all nodes.
+_WHOLE = "\0cluster"
 _EVERY = -1
 
 
@@ -56,7 +59,15 @@ class _Held:
     """Term, in which list it is held, and what it counts where its own weight does not."""
 
 
-_Row = _Match | _Held
+@dataclass(frozen=True)
+class _Users:
+    """Counts units that use a claim."""
+
+    claim: str
+    key: str = _WHOLE
+
+
+_Row = _Match | _Held | _Users
 
 
 class _Asked:
@@ -70,12 +81,13 @@ class _Asked:
         self.near_self = False
         self.apart: list[int] = []
         self.shun: list[int] = []
+        self.lone: list[int] = []
         self.pull: list[tuple[int, int]] = []
 
     @property
     def rows(self) -> Iterable[int]:
         yield from (each[0] for each in (*self.hard, *self.soft, *self.pull))
-        yield from (*self.near, *self.apart, *self.shun)
+        yield from (*self.near, *self.apart, *self.shun, *self.lone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +172,8 @@ class _Compiler:
             asked.needs_all = pod_topology_spread.needs_all_keys(template, profile)
             self._ask_soft([each for each in spreads if not each.is_hard], kind, template, asked)
         self._ask_pods(kind, template, profile, asked)
+        if volume_restrictions.NAME in profile.filters:
+            asked.lone = [self._row(_Users(claim)) for claim in kind.storage.lone]
         return asked
 
     def _labels(self, kind: Kind) -> dict[str, str]:
@@ -287,6 +301,8 @@ class _Compiler:
     def _domains(self, key: str) -> tuple[Int32, int, int]:
         """The domain of each node, that of the empty value, and how many there are."""
         nodes = self.topology.scenario.nodes
+        if key == _WHOLE:
+            return np.zeros(len(nodes), np.int32), 1, 2
         if key == _SINGLE:
             rows = [n if HOSTNAME_LABEL in node.labels else -1 for n, node in enumerate(nodes)]
             return np.array(rows, np.int32), len(nodes), len(nodes) + 1
@@ -338,6 +354,7 @@ class _Compiler:
         by_terms: dict[int, list[tuple[int, int]]] = {}
         matches = [(q, row) for q, row in enumerate(listed) if isinstance(row, _Match)]
         helds = [(q, row) for q, row in enumerate(listed) if isinstance(row, _Held)]
+        users = [(q, row) for q, row in enumerate(listed) if isinstance(row, _Users)]
         lists = []
         for kind, held in zip(self.kinds, self.held, strict=True):
             if kind.peer not in by_peer:
@@ -346,7 +363,8 @@ class _Compiler:
                 ]
             if id(held) not in by_terms:
                 by_terms[id(held)] = _said(held, helds)
-            lists.append([*by_peer[kind.peer], *by_terms[id(held)]])
+            own = [(q, 1) for q, row in users if row.claim in kind.storage.lone]
+            lists.append([*by_peer[kind.peer], *by_terms[id(held)], *own])
         flat = [each for part in lists for each in part]
         return (
             _starts([len(part) for part in lists]),
@@ -438,6 +456,8 @@ def _asks(asked: Sequence[_Asked], cells_of: Int64) -> Asks:
         apart_row=np.array([q for a in asked for q in a.apart], np.int64),
         shun_start=_starts([len(a.shun) for a in asked]),
         shun_row=np.array([q for a in asked for q in a.shun], np.int64),
+        lone_start=_starts([len(a.lone) for a in asked]),
+        lone_row=np.array([q for a in asked for q in a.lone], np.int64),
         pull_start=_starts([len(a.pull) for a in asked]),
         pull_row=pull[0],
         pull_weight=pull[1],

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capsim.placement.kubernetes import node_affinity
 from capsim.placement.kubernetes.chosen import selector
 from capsim.placement.kubernetes.engine import Answers
 from capsim.placement.kubernetes.refusals import unresolvable
@@ -58,7 +57,7 @@ class Preemption:
         """Whether units of a class may evict others."""
         engine = self._session.engine
         template = engine.template(c)
-        if node_affinity.is_contradictory(template, engine.profile_of(c)):
+        if engine.rejection(c):
             return False
         return engine.profile_of(c).preemption and template.preemption_policy != "Never"
 
@@ -73,7 +72,7 @@ class Preemption:
         if self._in_vain.get((c, pin)) == session.changes:
             return Outcome((), ())
         said = engine.evaluate(session.state, c) if answers is None else answers
-        hopeless = unresolvable(engine, session.state.nodes.offered, said, pin)
+        hopeless = unresolvable(engine, session.state.offered, said, pin)
         nodes = np.flatnonzero((said.refusal != 0) & ~hopeless).astype(np.int64)
         freed = session.freed(c, nodes, said.refusal[nodes])
         found = tuple(self._candidate(c, node) for node in freed.tolist())

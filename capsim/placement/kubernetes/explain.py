@@ -147,7 +147,9 @@ def _waits(
     for verdict in table["verdict"]:
         for reason in verdict.split("; "):
             counts[reason] = counts.get(reason, 0) + 1
-    refusal = Refusal("", (row,), counts, len(table), "no nodes available to schedule pods")
+    rejection = plan.engine.rejection(int(plan.engine.class_of[row]))
+    main = rejection[1] if rejection else "no nodes available to schedule pods"
+    refusal = Refusal("", (row,), counts, len(table), main, rejection is not None)
     lines = [
         *_evictions(plan, row),
         f"{unit} waits: {refusal.message}",

@@ -16,10 +16,14 @@ from capsim.placement.kubernetes import (
     node_affinity,
     node_ports,
     node_resources_fit,
+    node_volume_limits,
     pod_topology_spread,
+    volume_binding,
+    volume_restrictions,
+    volume_zone,
 )
 from capsim.placement.kubernetes.engine import Answers, Engine
-from capsim.placement.kubernetes.static import FILTERS, NARROWED
+from capsim.placement.kubernetes.static import BINDING, FILTERS, NARROWED, REJECTED, ZONE
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
@@ -38,6 +42,9 @@ _CHANGING = {
     -6: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_NEAR, True),
     -7: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_APART, False),
     -8: (inter_pod_affinity.NAME, inter_pod_affinity.REASON_SHUNNED, False),
+    -9: (volume_restrictions.NAME, volume_restrictions.REASON_DISK, False),
+    -10: (volume_restrictions.NAME, volume_restrictions.REASON_LONE, False),
+    -11: (node_volume_limits.NAME, node_volume_limits.REASON, False),
 }
 _HOPELESS = [code for code, (_, _, hopeless) in _CHANGING.items() if hopeless]
 
@@ -55,10 +62,14 @@ class Refusal:
     """Nodes in the cluster."""
     main: str
     """The reason that stands in the way on most of the nodes that could ever take the unit."""
+    rejected: bool = False
+    """Whether they are refused before any node is looked at, for the main reason."""
 
     @property
     def message(self) -> str:
         """The words of the scheduler's FailedScheduling event."""
+        if self.rejected:
+            return f"0/{self.total} nodes are available: {self.main}."
         if not self.nodes:
             return f"{self.main}."
         said = ", ".join(sorted(f"{count} {reason}" for reason, count in self.nodes.items()))
@@ -93,6 +104,9 @@ def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
     if total == 0:
         return Refusal(key, tuple(rows), {}, total, "no nodes available to schedule pods")
     engine = plan.engine
+    rejection = engine.rejection(c)
+    if rejection is not None:
+        return Refusal(key, tuple(rows), {}, total, rejection[1], rejected=True)
     answers = engine.evaluate(plan.state, c)
     said, which = _said(engine, answers, pin)
     hopeless = unresolvable(engine, plan.offered, answers, pin)
@@ -141,14 +155,29 @@ def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, .
         here = np.flatnonzero(answers.refusal == code)
         if code == -2:
             _add(said, which, here, *_lacking(engine, answers, here))
+        elif code == REJECTED:
+            rejection = engine.rejection(answers.row)
+            reason = rejection[1] if rejection else ""
+            _add(said, which, here, [(reason,)], np.zeros(len(here), np.int64))
+        elif code > NARROWED:
+            classes, of_node = np.unique(engine.static.node_class[here], return_inverse=True)
+            reasons = [_of_volumes(answers, code, k) for k in classes.tolist()]
+            _add(said, which, here, reasons, of_node)
         elif code > 0:
             classes, of_node = np.unique(engine.static.node_class[here], return_inverse=True)
-            reasons = engine.static.reason[answers.row]
-            _add(said, which, here, [(reasons[k],) for k in classes.tolist()], of_node)
+            words = engine.static.reason[answers.row]
+            _add(said, which, here, [(words[k],) for k in classes.tolist()], of_node)
         elif code < 0:
             _add(said, which, here, [(_CHANGING[code][1],)], np.zeros(len(here), np.int64))
     which[_elsewhere(len(which), pin)] = 1
     return said, which
+
+
+def _of_volumes(answers: Answers, code: int, k: int) -> tuple[str, ...]:
+    """What a class of nodes has against the volumes of a class of units."""
+    if code == ZONE or answers.volumes is None:
+        return (volume_zone.REASON,)
+    return answers.volumes.reasons(k)
 
 
 def _add(
@@ -183,6 +212,9 @@ def plugin(refusal: int) -> str:
     """The plugin behind a code of the kernels."""
     if refusal == NARROWED:
         return "PreFilterResult"
+    named = {BINDING: volume_binding.NAME, ZONE: volume_zone.NAME}
+    if refusal in named:
+        return named[refusal]
     return FILTERS[refusal - 1].NAME if refusal > 0 else _CHANGING[refusal][0]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from capsim.errors import InputError, ModelError, Problem
-from capsim.placement.kubernetes import node_affinity
 from capsim.placement.kubernetes.default_preemption import Outcome, Preemption
 from capsim.placement.kubernetes.engine import Answers, Engine
 from capsim.placement.kubernetes.refusals import node_reasons, plugin, unresolvable
@@ -22,7 +21,21 @@ from capsim.readers.kubernetes.scheduler_config import read_profiles
 from capsim.scenario import Scenario
 from capsim.topology import Int64, compile_scenario
 
-_LISTS = ("namespaces", "services", "replicasets", "statefulsets", "pdbs", "nodes", "pods")
+_LISTS = (
+    "namespaces",
+    "services",
+    "replicasets",
+    "statefulsets",
+    "pdbs",
+    "storageclasses",
+    "csinodes",
+    "csidrivers",
+    "csistoragecapacities",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "nodes",
+    "pods",
+)
 _OWNERS = ("ReplicaSet", "StatefulSet", "ReplicationController")
 _NO_TEMPLATE = {"spec": {"containers": [{"name": "none"}]}}
 _NOT_ELIGIBLE = {"eligible": False, "candidates": None, "best": None, "node": ""}
@@ -114,6 +127,8 @@ def _refuse_unmodelled(scenario: Scenario) -> None:
         asked = unmodelled(template)
         if asked:
             raise ModelError(f"{key}: {' and '.join(asked)} are not modelled yet.")
+        if template.volumes and not scenario.claims:
+            raise ModelError(f"{key}: its claims need persistentvolumeclaims in the case.")
         if template.scheduler_name not in known:
             name = template.scheduler_name
             raise ModelError(f"{key}: the configuration has no scheduler {name!r}.")
@@ -131,10 +146,10 @@ class _Decisions:
 
     def _conflict(self, c: int) -> dict[str, Any] | None:
         """What rejects a class before any node is looked at."""
-        if not node_affinity.is_contradictory(self.engine.template(c), self.engine.profile_of(c)):
+        found = self.engine.rejection(c)
+        if found is None:
             return None
-        reasons = [node_affinity.REASON_CONFLICT]
-        return {"plugin": node_affinity.NAME, "reasons": reasons, "code": _UNRESOLVABLE}
+        return {"plugin": found[0], "reasons": [found[1]], "code": _UNRESOLVABLE}
 
     def key(self, unit: int) -> str:
         return self.scenario.units[unit].key
@@ -262,7 +277,7 @@ class _Full(_Decisions):
     def _filtered(self, answers: Answers) -> dict[str, Any]:
         """Node to plugin, reasons and code, for every node that refused."""
         reasons = node_reasons(self.engine, answers)
-        final = unresolvable(self.engine, self.session.state.nodes.offered, answers)
+        final = unresolvable(self.engine, self.session.state.offered, answers)
         return {
             name: _outside()
             if answers.refusal[n] == NARROWED

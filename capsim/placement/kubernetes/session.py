@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from capsim.placement.kubernetes import _kernels
 from capsim.placement.kubernetes._kernels import Memory, Residents
 from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.static import FITS
+from capsim.placement.kubernetes.volume_binding import Verdict
 from capsim.topology import Int32, Int64
 
 #: Scores kept at once, over all classes of units (4 bytes each).
@@ -50,6 +52,10 @@ class Session:
         self._profile = np.array(
             [engine.profiles.number(engine.template(c)) for c in range(engine.asking)], np.int64
         )
+        self._live = np.array([engine.is_live(c) for c in range(engine.asking)], np.bool_)
+        self._tables = engine.tables
+        if self._live.any():
+            self._tables = engine.tables._replace(refusal=engine.tables.refusal.copy())
         running = engine.topology.unit_node
         order = np.flatnonzero(running >= 0) if arrival is None else arrival
         _kernels.settle_all(order.astype(np.int64), running, self.residents)
@@ -67,8 +73,10 @@ class Session:
         )
         asks = np.zeros(self.engine.asking, np.bool_) if may_preempt is None else may_preempt
         begin = 0
-        for end in _runs(self._profile[classes]):
+        for end in _runs(self._profile[classes], self._live[classes]):
+            verdict = self._ask_again(int(classes[begin]))
             stopped = self._schedule(units, classes, asks, begin, end, out)
+            self._bind_claims(verdict, int(out.node[begin]))
             if stopped < end:
                 return self._settled(units, out, stopped + 1)
             begin = end
@@ -90,9 +98,9 @@ class Session:
             self._pin[units[:end]],
             may_preempt,
             begin,
-            *self.state,
+            *self.state.arrays,
             engine.units,
-            engine.tables,
+            self._tables,
             engine.policies[int(self._profile[classes[begin]])],
             counters.rows,
             counters.asks,
@@ -103,6 +111,23 @@ class Session:
             out.total,
         )
         return stopped
+
+    def _ask_again(self, c: int) -> Verdict | None:
+        """Asks nodes anew about a class whose claims may have been bound in the meantime."""
+        engine = self.engine
+        if c >= len(self._live) or not self._live[c] or engine.volumes is None:
+            return None
+        verdict = engine.volumes.verdict(c, self.state.bound, engine.profile_of(c))
+        said, early = engine.volumes.refusal(verdict), engine.static.refusal[c]
+        self._tables.refusal[c] = np.where(early == FITS, said, early)
+        self.memory.seen[self.memory.slot_of[c]] = -1
+        self.memory.refused[c] = False
+        return verdict
+
+    def _bind_claims(self, verdict: Verdict | None, node: int) -> None:
+        """Notes that a unit has gone to a node, so that its claims are bound."""
+        if verdict is not None and node >= 0 and self.engine.volumes is not None:
+            self.engine.volumes.bind(verdict, node, self.state.bound)
 
     def _settled(self, units: Int64, out: Choices, count: int) -> Choices:
         placed = np.flatnonzero(out.node[:count] >= 0)
@@ -118,14 +143,15 @@ class Session:
     def bind(self, unit: int, node: int) -> None:
         """A unit runs on a node from now on."""
         self.changes += 1
+        self._bind_claims(self._ask_again(int(self.engine.class_of[unit])), node)
         units, rows = self.engine.units, self.engine.counters.rows
-        _kernels.arrive(unit, node, *self.state, units, rows, self.residents, self.memory)
+        _kernels.arrive(unit, node, *self.state.arrays, units, rows, self.residents, self.memory)
 
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
         self.changes += 1
         units, rows = self.engine.units, self.engine.counters.rows
-        _kernels.leave(unit, *self.state, units, rows, self.residents, self.memory)
+        _kernels.leave(unit, *self.state.arrays, units, rows, self.residents, self.memory)
 
     def on_node(self, node: int) -> Sequence[int]:
         """Rows of the units on a node, in the scheduler's order."""
@@ -141,15 +167,16 @@ class Session:
         refusal: why each node refuses it now.
         """
         engine = self.engine
+        self._ask_again(c)
         fits = np.empty(len(nodes), np.bool_)
         _kernels.freed(
             c,
             self.priority(c),
             nodes,
             refusal,
-            *self.state,
+            *self.state.arrays,
             engine.units,
-            engine.tables,
+            self._tables,
             engine.counters.rows,
             engine.counters.asks,
             self.residents,
@@ -166,9 +193,9 @@ class Session:
             c,
             node,
             np.array(lower, np.int64),
-            *self.state,
+            *self.state.arrays,
             engine.units,
-            engine.tables,
+            self._tables,
             engine.counters.rows,
             engine.counters.asks,
             self.residents,
@@ -188,11 +215,12 @@ class Session:
         return int(here.min(initial=2**31))
 
 
-def _runs(values: Int64) -> list[int]:
-    """Where stretches of equal values end."""
+def _runs(values: Int64, alone: NDArray[np.bool_]) -> list[int]:
+    """Where stretches of equal values end; a unit that is to be alone is a stretch."""
     if len(values) == 0:
         return []
-    return [*(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    ends = (np.diff(values) != 0) | alone[1:] | alone[:-1]
+    return [*(np.flatnonzero(ends) + 1).tolist(), len(values)]
 
 
 def _residents(engine: Engine) -> Residents:

@@ -48,6 +48,9 @@ class Scorer(Protocol):
 FILTERS: tuple[Filter, ...] = (node_unschedulable, node_name, taint_toleration, node_affinity)
 #: The number of the refusal of nodes that the names in a unit's affinity leave out beforehand.
 NARROWED = len(FILTERS) + 1
+#: What volumes say: the unit is rejected before any node is looked at, or a plugin refuses.
+REJECTED, BINDING, ZONE = NARROWED + 1, NARROWED + 2, NARROWED + 3
+FITS = 0
 _NODE_NAME = "metadata.name"
 _T = TypeVar("_T")
 
@@ -93,16 +96,22 @@ def _spread(raw: Int64, passes: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def static_tables(
-    topology: Topology, template_of: Sequence[int], profiles: Profiles
+    topology: Topology,
+    template_of: Sequence[int],
+    profiles: Profiles,
+    volume_keys: frozenset[str] = frozenset(),
 ) -> StaticTables:
-    """Ask every static plugin about every class of units (template_of: its template) and nodes."""
+    """Ask every static plugin about every class of units (template_of: its template) and nodes.
+
+    volume_keys: labels of nodes at which volumes look, so that classes of nodes tell them apart.
+    """
     nodes = topology.scenario.nodes
     keys = topology.template_keys
     rows, row_of = np.unique(np.array(template_of, np.int64), return_inverse=True)
     templates = [topology.scenario.templates[keys[row]] for row in rows.tolist()]
     spread = image_locality.ImageSpread(nodes)
     images = frozenset[str]().union(*(spread.known(template) for template in templates))
-    look = _label_keys(templates, profiles.all)
+    look = tuple(sorted(volume_keys.union(_label_keys(templates, profiles.all))))
     named = {template.node_name for template in templates}
     node_class, example = _classes(nodes, lambda node: _node_signature(node, look, images, named))
     known, first = _classes(

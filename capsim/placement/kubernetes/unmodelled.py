@@ -7,7 +7,7 @@ from capsim.scenario import Assumption, Scenario, Template
 
 def unmodelled(template: Template) -> list[str]:
     """What a template needs that this version leaves out."""
-    return ["volumes"] if template.volumes else []
+    return ["resource claims"] if template.resource_claims else []
 
 
 def assumption(scenario: Scenario) -> Assumption:
@@ -16,8 +16,8 @@ def assumption(scenario: Scenario) -> Assumption:
     units = sum(unit.node is None and unit.template in asked for unit in scenario.units)
     return Assumption(
         name="scheduler rules left out",
-        value=f"volumes ({units:,} waiting units ask for them)"
+        value=f"resource claims ({units:,} waiting units ask for them)"
         if units
         else "none that these units ask for",
-        source="Kubernetes 1.34 default profile; volumes are not modelled in this version",
+        source="Kubernetes 1.34 default profile; DynamicResources is not modelled in this version",
     )
