@@ -246,7 +246,7 @@ def test_a_case_that_cannot_be_replayed_does_not_stop_the_others(tmp_path):
     assert [r["id"] for r in found] == ["one", "storing", "case.json[2]", "bare", "two"]
     assert ["result" in r for r in found] == [True, False, False, False, True]
     assert [r["error"] for r in found[1:4]] == [
-        "shop/web: volumes are not modelled yet.",
+        "shop/web: its claims need persistentvolumeclaims in the case.",
         "case.json[2] is not a case (a mapping).",
         "bare: found a case of another shape, expected lists of objects, and pending.",
     ]

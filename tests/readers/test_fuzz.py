@@ -50,7 +50,13 @@ POD_SPEC = {
     ],
     "priorityClassName": "high",
     "schedulingGates": [{"name": "a"}],
-    "volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": "data-web-0"}}],
+    "volumes": [
+        {"name": "a", "persistentVolumeClaim": {"claimName": "data-web-0"}},
+        {"name": "b", "ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "a"}}}},
+        {"name": "c", "gcePersistentDisk": {"pdName": "a", "readOnly": True}},
+        {"name": "d", "rbd": {"monitors": ["a"], "image": "b"}},
+    ],
+    "resourceClaims": [{"name": "gpu"}],
 }
 TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": POD_SPEC}
 
@@ -107,6 +113,29 @@ OBJECTS = [
     thing("node.k8s.io/v1", "RuntimeClass", None, overhead={"podFixed": {"cpu": "1"}}),
     thing("v1", "LimitRange", {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}),
     thing("v1", "ResourceQuota", {"hard": {"pods": "5"}}),
+    thing("v1", "PersistentVolumeClaim", {
+        "storageClassName": "a",
+        "resources": {"requests": {"storage": "5Gi"}},
+        "accessModes": ["ReadWriteOnce"],
+        "volumeName": "x",
+        "selector": {},
+    }, status={"phase": "Bound"}),
+    thing("v1", "PersistentVolume", {
+        "capacity": {"storage": "5Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [TIE]}},
+        "claimRef": {"name": "x", "namespace": "shop"},
+        "awsElasticBlockStore": {"volumeID": "aws://a/vol-1"},
+    }, status={"phase": "Bound"}),
+    thing("storage.k8s.io/v1", "StorageClass", None, provisioner="a", allowedTopologies=[
+        {"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]},
+    ]),
+    thing("storage.k8s.io/v1", "CSINode", {
+        "drivers": [{"name": "a", "allocatable": {"count": 5}, "topologyKeys": ["zone"]}],
+    }),
+    thing("storage.k8s.io/v1", "CSIDriver", {"storageCapacity": True}),
+    thing("storage.k8s.io/v1", "CSIStorageCapacity", None, storageClassName="a", capacity="5Gi",
+          nodeTopology={"matchLabels": {"zone": "a"}}),
 ]  # fmt: skip
 SCENARIO = {
     "apiVersion": "capsim/v1",

@@ -24,6 +24,14 @@ from capsim.readers.kubernetes.policies import (
     read_runtime_class,
     read_service,
 )
+from capsim.readers.kubernetes.storage import (
+    read_claim,
+    read_csi_driver,
+    read_csi_node,
+    read_storage_capacity,
+    read_storage_class,
+    read_volume,
+)
 from capsim.readers.kubernetes.workloads import (
     read_cron_job,
     read_deployment,
@@ -44,6 +52,12 @@ KINDS: dict[str, Callable[[Object, Cluster], None]] = {
     "PodDisruptionBudget": read_budget,
     "Service": read_service,
     "Ingress": read_ingress,
+    "StorageClass": read_storage_class,
+    "CSINode": read_csi_node,
+    "CSIDriver": read_csi_driver,
+    "CSIStorageCapacity": read_storage_capacity,
+    "PersistentVolume": read_volume,
+    "PersistentVolumeClaim": read_claim,
     "Node": read_node,
 }
 #: Kinds that make pods; read when all pods are known.
@@ -68,6 +82,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
             "ResourceQuota",
             "Service",
             "ReplicationController",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
         ),
         ("",),
     ),
@@ -80,6 +96,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "HorizontalPodAutoscaler": ("autoscaling",),
     "PodDisruptionBudget": ("policy",),
     "Ingress": ("networking.k8s.io", "extensions"),
+    **dict.fromkeys(
+        ("StorageClass", "CSINode", "CSIDriver", "CSIStorageCapacity"), ("storage.k8s.io",)
+    ),
 }
 
 

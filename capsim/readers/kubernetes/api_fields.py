@@ -11,10 +11,10 @@ container: args command env envFrom imagePullPolicy lifecycle livenessProbe read
   terminationMessagePath terminationMessagePolicy volumeDevices volumeMounts workingDir
 pod: activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enableServiceLinks
   ephemeralContainers hostAliases hostIPC hostPID hostUsers hostname hostnameOverride
-  imagePullSecrets os readinessGates resourceClaims restartPolicy securityContext serviceAccount
+  imagePullSecrets os readinessGates restartPolicy securityContext serviceAccount
   serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
   terminationGracePeriodSeconds workloadRef
-volume: hostPath configMap secret emptyDir projected downwardAPI csi nfs iscsi image
+volume: hostPath configMap secret emptyDir projected downwardAPI csi nfs image
 replicas: minReadySeconds paused podManagementPolicy progressDeadlineSeconds rollbackTo
   revisionHistoryLimit persistentVolumeClaimRetentionPolicy serviceName strategy updateStrategy
   templateGeneration

@@ -6,6 +6,7 @@ from typing import Any
 
 from capsim.readers.kubernetes.cluster import Cluster
 from capsim.readers.kubernetes.objects import Object
+from capsim.readers.kubernetes.storage import plan_claims
 from capsim.readers.kubernetes.templates import PodSource
 from capsim.readers.kubernetes.workload_specs import DaemonSpec
 from capsim.scenario import Node, Template, Unit, Workload
@@ -38,7 +39,9 @@ def read_daemon_set(found: Object, cluster: Cluster) -> None:
     served = cluster.daemon_nodes.get(("DaemonSet", found.namespace, found.name), set())
     for node in nodes:
         if node.name not in served:
-            cluster.add_unit(_unit(found, key, node), found)
+            unit = _unit(found, key, node)
+            cluster.add_unit(unit, found)
+            plan_claims(unit, spec.template.spec, (), found, cluster)
     workload = Workload(
         kind=found.kind,
         name=found.name,
@@ -57,7 +60,7 @@ def _pod_source(found: Object, spec: DaemonSpec) -> PodSource:
         path="spec.template.",
         key_name=f"{found.namespace}/{found.name}",
         namespace=found.namespace,
-        own_name=found.name,
+        own_name="",
         labels=spec.template.metadata.labels,
         spec=_tolerant(spec.template.spec),
         live=False,

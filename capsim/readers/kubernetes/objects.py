@@ -9,7 +9,18 @@ from typing import Any
 from capsim.errors import Problem, clip
 
 CORE = ""
-_CLUSTER_WIDE = frozenset({"Node", "Namespace", "PriorityClass", "RuntimeClass"})
+_CLUSTER_WIDE = frozenset(
+    {
+        "Node",
+        "Namespace",
+        "PriorityClass",
+        "RuntimeClass",
+        "PersistentVolume",
+        "StorageClass",
+        "CSINode",
+        "CSIDriver",
+    }
+)
 #: Parts of a status that change from one dump to the next without meaning anything here.
 _VOLATILE = frozenset({"conditions", "observedGeneration", "nodeInfo", "volumesInUse"})
 

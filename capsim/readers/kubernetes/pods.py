@@ -12,6 +12,7 @@ from capsim.readers.kubernetes.cluster import Cluster, OwnerKey
 from capsim.readers.kubernetes.fields import problems
 from capsim.readers.kubernetes.objects import Object
 from capsim.readers.kubernetes.owners import Owners
+from capsim.readers.kubernetes.storage import plan_claims
 from capsim.readers.kubernetes.templates import OWN_LABELS, PodSource
 from capsim.scenario import Unit
 
@@ -209,3 +210,5 @@ def _add(unit: Unit, found: Object, cluster: Cluster) -> None:
         cluster.tally.set_waiting += 1
         unit = unit.model_copy(update={"node": None, "started_s": None})
     cluster.add_unit(unit, found)
+    if not found.is_live:
+        plan_claims(unit, found.raw["spec"], (), found, cluster)

@@ -10,10 +10,11 @@ from pydantic import BeforeValidator, Field
 from capsim.readers.kubernetes import admission
 from capsim.readers.kubernetes.admission import Admission, Amounts
 from capsim.readers.kubernetes.api_fields import NOT_READ
-from capsim.readers.kubernetes.fields import Flag, Loose, without_nulls
+from capsim.readers.kubernetes.fields import Flag, Loose, Selector, without_nulls
 from capsim.scenario import (
     Affinity,
     Container,
+    Disk,
     Labels,
     Resources,
     Template,
@@ -21,6 +22,7 @@ from capsim.scenario import (
     TopologySpreadConstraint,
     Volume,
 )
+from capsim.scenario.storage import AccessMode, VolumeMode
 
 #: Stands for the unit's own name in the claims that each unit of a template has for itself.
 OWN = "*"
@@ -61,13 +63,85 @@ class RawClaim(Loose):
     claim_name: str
 
 
+class ClaimMetadata(Loose):
+    """Metadata of a claim template."""
+
+    name: str = ""
+
+
+class RawClaimSpec(Loose):
+    """What a claim asks for."""
+
+    also: ClassVar[frozenset[str]] = frozenset({"dataSource", "dataSourceRef"})
+    storage_class_name: str | None = None
+    resources: RawResources = RawResources()
+    access_modes: list[AccessMode] = []
+    volume_mode: VolumeMode = "Filesystem"
+    volume_attributes_class_name: str = ""
+    volume_name: str = ""
+    selector: Selector | None = None
+
+
+class ClaimTemplate(Loose):
+    """A claim that each unit of a StatefulSet, or with an ephemeral volume, has for itself."""
+
+    metadata: ClaimMetadata = ClaimMetadata()
+    spec: RawClaimSpec = RawClaimSpec()
+
+
+class RawEphemeral(Loose):
+    """A volume that comes and goes with its pod."""
+
+    volume_claim_template: ClaimTemplate = ClaimTemplate()
+
+
+class RawGce(Loose):
+    """A disk of Google Cloud."""
+
+    pd_name: str
+    read_only: Flag = False
+
+
+class RawEbs(Loose):
+    """A disk of AWS."""
+
+    volume_id: str = Field(alias="volumeID")
+    read_only: Flag = False
+
+
+class RawIscsi(Loose):
+    """An iSCSI disk."""
+
+    iqn: str
+    read_only: Flag = False
+
+
+class RawRbd(Loose):
+    """A Ceph block device."""
+
+    monitors: list[str] = []
+    pool: str = "rbd"
+    image: str
+    read_only: Flag = False
+
+
 class RawVolume(Loose):
-    """A volume; only claims matter."""
+    """A volume; only claims and disks of which not all can be shared matter."""
 
     also: ClassVar[frozenset[str]] = NOT_READ["volume"]
     name: str = ""
     persistent_volume_claim: RawClaim | None = None
-    ephemeral: dict[str, Any] | None = None
+    ephemeral: RawEphemeral | None = None
+    gce_persistent_disk: RawGce | None = None
+    aws_elastic_block_store: RawEbs | None = None
+    iscsi: RawIscsi | None = None
+    rbd: RawRbd | None = None
+
+
+class RawResourceClaim(Loose):
+    """A claim on devices."""
+
+    name: str
 
 
 class RawGate(Loose):
@@ -99,6 +173,7 @@ class RawPodSpec(Loose):
     runtime_class_name: str = ""
     host_network: Flag = False
     volumes: list[RawVolume] = []
+    resource_claims: list[RawResourceClaim] = []
 
 
 class RawContainerStatus(Loose):
@@ -132,6 +207,8 @@ def as_stated(
         "scheduling_gates": tuple(gate.name for gate in spec.scheduling_gates),
         "runtime_class_name": spec.runtime_class_name,
         "volumes": _volumes(spec.volumes, own_name),
+        "disks": tuple(disk for volume in spec.volumes for disk in _disks(volume)),
+        "resource_claims": tuple(claim.name for claim in spec.resource_claims),
     }
 
 
@@ -209,8 +286,28 @@ def _claim(volume: RawVolume, own_name: str) -> str:
 
 
 def shared_claim(claim: str, own_name: str) -> str:
-    """A claim as its whole template has it: "data-web-0" of the unit web-0 is "data-*"."""
-    return claim.removesuffix(own_name) + OWN if claim.endswith(f"-{own_name}") else claim
+    """A claim as its whole template has it: "data-web-0" of the unit web-0 is "data-*".
+
+    own_name: "" for the template of a workload, in which names stand as they are.
+    """
+    is_own = bool(own_name) and claim.endswith(f"-{own_name}")
+    return claim.removesuffix(own_name) + OWN if is_own else claim
+
+
+def _disks(volume: RawVolume) -> Iterable[Disk]:
+    if (gce := volume.gce_persistent_disk) is not None:
+        yield Disk(kind="gcePersistentDisk", name=gce.pd_name, read_only=gce.read_only)
+    if (ebs := volume.aws_elastic_block_store) is not None:
+        yield Disk(kind="awsElasticBlockStore", name=ebs.volume_id, read_only=ebs.read_only)
+    if (iscsi := volume.iscsi) is not None:
+        yield Disk(kind="iscsi", name=iscsi.iqn, read_only=iscsi.read_only)
+    if (rbd := volume.rbd) is not None:
+        yield Disk(
+            kind="rbd",
+            name=f"{rbd.pool}/{rbd.image}",
+            monitors=tuple(rbd.monitors),
+            read_only=rbd.read_only,
+        )
 
 
 def lacks(template: Template) -> frozenset[str]:

@@ -41,8 +41,6 @@ KINDS_WITHOUT_CAPACITY = frozenset(
         "ControllerRevision",
         "Endpoints",
         "Event",
-        "PersistentVolume",
-        "PersistentVolumeClaim",
         "PodTemplate",
         "Secret",
         "ServiceAccount",

@@ -43,7 +43,9 @@ _SPEC_FIELDS = (
     "schedulingGates",
     "runtimeClassName",
     "hostNetwork",
+    "resourceClaims",
 )
+_DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd")
 _LABELS = TypeAdapter(Labels)
 _STATUSES = TypeAdapter(list[RawContainerStatus])
 _RESOURCE_FIELDS = ("requests", "limits")
@@ -62,7 +64,7 @@ class PodSource:
     """Namespace/name that the template gets if it is new."""
     namespace: str
     own_name: str
-    """Name of the pod itself; part of claims that only it has."""
+    """Name of the pod itself, part of claims that only it has; "" for a workload's template."""
     labels: Any
     spec: dict[str, Any]
     live: bool
@@ -179,7 +181,7 @@ def _packed(source: PodSource) -> bytes | None:
             [_container(raw) for raw in spec.get("containers") or ()],
             [_container(raw) for raw in spec.get("initContainers") or ()],
             [spec.get(name) for name in _SPEC_FIELDS],
-            [claim for raw in spec.get("volumes") or () for claim in _claims(raw, source.own_name)],
+            [each for raw in spec.get("volumes") or () for each in _claims(raw, source.own_name)],
             source.statuses,
         )
         # Version 2 has no back references, so equal content always gives equal bytes.
@@ -192,7 +194,10 @@ def _container(raw: Any) -> list[Any]:
     return [raw.get(name) for name in _CONTAINER_FIELDS]
 
 
-def _claims(raw: Any, own_name: str) -> list[str]:
+def _claims(raw: Any, own_name: str) -> list[Any]:
+    """What of a volume matters: its claim, or the disk that it names."""
     if "persistentVolumeClaim" in raw:
         return [podspec.shared_claim(raw["persistentVolumeClaim"]["claimName"], own_name)]
-    return [raw["name"]] if "ephemeral" in raw else []
+    if "ephemeral" in raw:
+        return [raw["name"], raw["ephemeral"]]
+    return [(kind, raw[kind]) for kind in _DISKS if kind in raw]

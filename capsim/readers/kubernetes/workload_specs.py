@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 
 from capsim.readers.kubernetes.api_fields import NOT_READ
 from capsim.readers.kubernetes.fields import Count, Flag, Loose, Selector, without_nulls
+from capsim.readers.kubernetes.podspec import ClaimTemplate
 from capsim.scenario import Labels
 
 
@@ -43,18 +44,6 @@ class Ordinals(Loose):
     """Where a StatefulSet begins to count."""
 
     start: Count = 0
-
-
-class ClaimMetadata(Loose):
-    """Metadata of a claim template."""
-
-    name: str = ""
-
-
-class ClaimTemplate(Loose):
-    """A claim that each unit of a StatefulSet has for itself."""
-
-    metadata: ClaimMetadata = ClaimMetadata()
 
 
 class StatefulSpec(ReplicasSpec):

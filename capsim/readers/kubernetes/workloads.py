@@ -14,6 +14,8 @@ from capsim.readers.estate import MAX_UNITS
 from capsim.readers.kubernetes.cluster import Cluster
 from capsim.readers.kubernetes.objects import Object
 from capsim.readers.kubernetes.owners import HASH_LABEL, controller
+from capsim.readers.kubernetes.podspec import OWN, ClaimTemplate
+from capsim.readers.kubernetes.storage import plan_claims
 from capsim.readers.kubernetes.templates import PodSource
 from capsim.readers.kubernetes.workload_specs import (
     ControllerSpec,
@@ -41,7 +43,7 @@ class _Expansion:
     labels: Labels = field(default_factory=dict)
     """Labels that the controller adds to every pod."""
     first: int = 0
-    claims: tuple[str, ...] = ()
+    claims: tuple[ClaimTemplate, ...] = ()
     ordinal_labels: tuple[str, ...] = ()
     """Labels of each unit that hold its number."""
     name_label: str = ""
@@ -89,7 +91,7 @@ def read_stateful_set(found: Object, cluster: Cluster) -> None:
         found, spec.template, "spec.template", _replicas(spec, found, cluster), spec.selector
     )
     expansion.first = spec.ordinals.start
-    expansion.claims = tuple(claim.metadata.name for claim in spec.volume_claim_templates)
+    expansion.claims = tuple(spec.volume_claim_templates)
     expansion.ordinal_labels = ("apps.kubernetes.io/pod-index",)
     expansion.name_label = "statefulset.kubernetes.io/pod-name"
     _expand(expansion, cluster)
@@ -202,33 +204,38 @@ def _expand(expansion: _Expansion, cluster: Cluster) -> None:
         limit = f"at most {MAX_UNITS:,} units in all (Kubernetes is built for 150,000 pods)"
         cluster.problem(found, field_name, str(expansion.wanted), limit)
         return
-    key = cluster.templates.key(_pod_source(expansion))
+    source = _pod_source(expansion)
+    key = cluster.templates.key(source)
     if not isinstance(key, str):
         cluster.estate.problems += key
         return
     _record(expansion, key, cluster)
     numbers = _free_numbers(expansion, cluster)
     for _ in range(missing):
-        cluster.add_unit(_unit(expansion, key, next(numbers)), found)
+        unit = _unit(expansion, key, next(numbers))
+        cluster.add_unit(unit, found)
+        plan_claims(unit, source.spec, expansion.claims, found, cluster)
 
 
 def _pod_source(expansion: _Expansion) -> PodSource:
     found, template = expansion.source, expansion.template
+    names = [claim.metadata.name for claim in expansion.claims]
     claims = [
-        {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{found.name}"}}
-        for name in expansion.claims
+        {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{OWN}"}} for name in names
     ]
     spec = template.spec
     if claims:
         stated = spec.get("volumes")
-        spec = {**spec, "volumes": [*(stated if isinstance(stated, list) else ()), *claims]}
+        listed = stated if isinstance(stated, list) else []
+        others = [v for v in listed if not isinstance(v, dict) or v.get("name") not in names]
+        spec = {**spec, "volumes": [*others, *claims]}
     return PodSource(
         file=found.file,
         title=found.title,
         path=f"{expansion.path}.",
         key_name=f"{found.namespace}/{found.name}",
         namespace=found.namespace,
-        own_name=found.name,
+        own_name="",
         labels={**template.metadata.labels, **expansion.labels},
         spec=spec,
         live=False,
