@@ -21,6 +21,7 @@ from capsim.scenario.objects import (
     Workload,
 )
 from capsim.scenario.profile import (
+    CLAIM_ORDER,
     DEFAULT_WEIGHTS,
     FILTER_ORDER,
     ResourceWeight,
@@ -73,6 +74,7 @@ from capsim.scenario.storage import (
 from capsim.scenario.unit import Container, Disk, GpuShare, Port, Template, Unit, Volume
 
 __all__ = [
+    "CLAIM_ORDER",
     "CPU",
     "DEFAULT_WEIGHTS",
     "EPHEMERAL_STORAGE",

@@ -38,6 +38,10 @@ FILTER_ORDER = (
 )
 
 
+#: Plugins that may reject a unit for its claims before any node is looked at, in their order.
+CLAIM_ORDER = ("VolumeRestrictions", "VolumeBinding", "VolumeZone")
+
+
 class ResourceWeight(Spec):
     """How much a resource counts in a score."""
 
@@ -73,6 +77,8 @@ class SchedulerProfile(Spec):
     """In the order in which they are asked."""
     narrows_by_name: bool = True
     """Node names in required affinity terms narrow the nodes beforehand (NodeAffinity)."""
+    rejecting: tuple[str, ...] = CLAIM_ORDER
+    """Plugins that reject units for their claims (preFilter), in the order they are asked."""
     score_weights: dict[str, int] = Field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     added_affinity: NodeAffinity | None = None
     hard_pod_affinity_weight: int = Field(default=1, ge=0, le=100)

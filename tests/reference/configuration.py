@@ -12,6 +12,10 @@ DEFAULT_PLUGINS = {  # in the order of the default profile, with their weights
     "NodeAffinity": 2,
     "NodePorts": 0,
     "NodeResourcesFit": 1,
+    "VolumeRestrictions": 0,
+    "NodeVolumeLimits": 0,
+    "VolumeBinding": 0,
+    "VolumeZone": 0,
     "PodTopologySpread": 2,
     "InterPodAffinity": 2,
     "DefaultPreemption": 0,
@@ -23,6 +27,9 @@ IMPLEMENTED_BY = {
         "NodeAffinity",
         "NodePorts",
         "NodeResourcesFit",
+        "VolumeRestrictions",
+        "VolumeBinding",
+        "VolumeZone",
         "PodTopologySpread",
         "InterPodAffinity",
     },
@@ -33,6 +40,10 @@ IMPLEMENTED_BY = {
         "NodeAffinity",
         "NodePorts",
         "NodeResourcesFit",
+        "VolumeRestrictions",
+        "NodeVolumeLimits",
+        "VolumeBinding",
+        "VolumeZone",
         "PodTopologySpread",
         "InterPodAffinity",
     },
@@ -68,6 +79,7 @@ class Profile:
 
     filters: list[str]
     scores: dict[str, int]  # plugin -> weight
+    prefilters: list[str]
     narrows: bool  # whether NodeAffinity's PreFilter runs
     preempts: bool
     args: dict[str, Json]
@@ -86,6 +98,7 @@ def _profile(raw: Json) -> Profile:
     return Profile(
         filters=list(at["filter"]),
         scores={name: weight or 1 for name, weight in at["score"].items()},
+        prefilters=list(at["preFilter"]),
         narrows="NodeAffinity" in at["preFilter"],
         preempts="DefaultPreemption" in at["postFilter"],
         args=_args(raw.get("pluginConfig") or ()),

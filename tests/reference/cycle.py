@@ -17,6 +17,7 @@ from .objects import Cluster, Node, Pod
 from .plugin import UNRESOLVABLE, Failure, Plugin, Scores, first_failure
 from .resource_plugins import NodeResourcesBalancedAllocation, NodeResourcesFit
 from .spread_plugin import PodTopologySpread
+from .volume_plugins import NodeVolumeLimits, VolumeBinding, VolumeRestrictions, VolumeZone
 
 Json = dict[str, Any]
 
@@ -29,6 +30,10 @@ PLUGINS: dict[str, type[Plugin]] = {
         NodeAffinity,
         NodePorts,
         NodeResourcesFit,
+        VolumeRestrictions,
+        NodeVolumeLimits,
+        VolumeBinding,
+        VolumeZone,
         PodTopologySpread,
         InterPodAffinity,
         NodeResourcesBalancedAllocation,
@@ -55,7 +60,7 @@ class Cycle:
         self.failures: dict[str, Failure] = {}
         self.plugins = {
             name: PLUGINS[name](pod, cluster, profile.args[name])
-            for name in dict.fromkeys([*profile.filters, *profile.scores])
+            for name in dict.fromkeys([*profile.prefilters, *profile.filters, *profile.scores])
         }
         self.filters = {
             name: self.plugins[name]
@@ -65,14 +70,30 @@ class Cycle:
 
     def run(self, *, may_preempt: bool) -> Json:
         allowed = self._allowed_names()
-        if allowed is not None and not allowed:
-            self.decision["prefilter"] = CONFLICT
+        rejection = self._rejection(allowed)
+        if rejection is not None:
+            self.decision["prefilter"] = rejection
         else:
             self._filter(allowed)
             self._choose()
         if self.decision["node"] is None and may_preempt and self.profile.preempts:
             self._preempt()
         return self.decision
+
+    def _rejection(self, allowed: frozenset[str] | None) -> Json | None:
+        """What rejects the pod before any node is looked at."""
+        if allowed is not None and not allowed:
+            return CONFLICT
+        for name in self.profile.prefilters:
+            reason = self.plugins[name].rejects()
+            if reason is not None:
+                return {"plugin": name, "reasons": [reason], "code": UNRESOLVABLE}
+        return None
+
+    def reserve(self, node: Node) -> None:
+        """The pod goes to the node."""
+        for plugin in self.filters.values():
+            plugin.reserve(node)
 
     def _allowed_names(self) -> frozenset[str] | None:
         """The nodes that the pod's affinity names; None: all."""

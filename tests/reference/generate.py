@@ -24,6 +24,7 @@ from .generate_pods import (
     label_selector,
     random_pod,
 )
+from .generate_volumes import storage
 
 MOST_PODS_WHEN_PREEMPTING = 12
 
@@ -66,12 +67,14 @@ FAMILIES = {
     "h": family("images"),
     "i": family("priorities", nodes=(1, 6), pods=(4, 30)),
     "j": family(*ALL, "extended", nodes=(2, 12), pods=(0, 30), pending=(1, 20)),
+    "l": family("volumes", nodes=(1, 10), pending=(4, 16)),
+    "m": family("volumes", "priorities", "plugins", nodes=(1, 6), pods=(2, 20), pending=(4, 16)),
     "k": family(*ALL, nodes=(20, 40), pods=(10, 60), pending=(20, 40)),
 }
 
 
 def random_case(rng: Random, family: str | None = None) -> Json:
-    """A case of one family (a to k), or of any."""
+    """A case of one family (a to m), or of any."""
     letter = family or rng.choice(sorted(FAMILIES))
     kind = FAMILIES[letter]
     config = configuration(rng, kind.features)
@@ -87,7 +90,7 @@ def random_case(rng: Random, family: str | None = None) -> Json:
             for i in range(rng.randint(*kind.pending))
         ],
     }
-    return case | _surroundings(rng, kind.features)
+    return case | _surroundings(rng, kind.features, [node["metadata"]["name"] for node in nodes])
 
 
 def _node(rng: Random, number: int, features: frozenset[str]) -> Json:
@@ -184,7 +187,7 @@ def _time(rng: Random) -> str:
     return f"2026-11-01T{rng.randrange(4):02d}:00:{rng.randrange(3):02d}Z"
 
 
-def _surroundings(rng: Random, features: frozenset[str]) -> Json:
+def _surroundings(rng: Random, features: frozenset[str], node_names: list[str]) -> Json:
     """The objects beside nodes and pods."""
     around: Json = {}
     if "pod affinity" in features:
@@ -198,6 +201,8 @@ def _surroundings(rng: Random, features: frozenset[str]) -> Json:
         around["statefulsets"] = [
             raw | {"kind": "StatefulSet"} for raw in [_replica_set(rng, app) for app in APPS[:1]]
         ]
+    if "volumes" in features:
+        around |= storage(rng, node_names)
     if "priorities" in features:
         around["pdbs"] = [_budget(rng, i) for i in range(rng.randrange(4))]
     return around

@@ -14,6 +14,7 @@ SCORE_PLUGINS = [
     "ImageLocality",
 ]
 FILTER_PLUGINS = ["NodeUnschedulable", "NodeName", "NodePorts", *SCORE_PLUGINS[:5]]
+VOLUME_PLUGINS = ["VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone"]
 
 
 def configuration(rng: Random, features: frozenset[str]) -> Json:
@@ -36,19 +37,20 @@ def _profile(rng: Random, features: frozenset[str]) -> Json:
             config.append({"name": name, "args": version | arguments(rng)})
     profile: Json = {"pluginConfig": config} if config else {}
     if "plugins" in features and chance(rng, 0.4):
-        profile["plugins"] = _plugins(rng)
+        filters = FILTER_PLUGINS + (VOLUME_PLUGINS if "volumes" in features else [])
+        profile["plugins"] = _plugins(rng, filters)
     return profile
 
 
-def _plugins(rng: Random) -> Json:
+def _plugins(rng: Random, filters: list[str]) -> Json:
     """Plugins switched off everywhere or at one point, moved to the front, weighed anew."""
     plugins: Json = {}
     if chance(rng, 0.3):
         plugins["multiPoint"] = {"disabled": _some(rng, [*SCORE_PLUGINS, "DefaultPreemption"])}
     if chance(rng, 0.4):
-        plugins["filter"] = {"disabled": _some(rng, FILTER_PLUGINS)}
+        plugins["filter"] = {"disabled": _some(rng, filters)}
     elif chance(rng, 0.3) and "multiPoint" not in plugins:
-        plugins["filter"] = {"enabled": _some(rng, FILTER_PLUGINS)}
+        plugins["filter"] = {"enabled": _some(rng, filters)}
     if chance(rng, 0.6):
         weighed = [entry | {"weight": rng.randint(1, 20)} for entry in _some(rng, SCORE_PLUGINS)]
         plugins["score"] = {"enabled": weighed}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from .generate_volumes import add_volumes
+
 Json = dict[str, Any]
 
 APPS = ["web", "api", "db"]
@@ -297,4 +299,5 @@ FEATURES = {
     "pod affinity": _add_pod_affinity,
     "images": _add_init_images,
     "priorities": _add_priority,
+    "volumes": add_volumes,
 }

@@ -1,5 +1,6 @@
 """Pods, nodes and the cluster, read from raw Kubernetes JSON."""
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -216,6 +217,7 @@ class Cluster:
             raw["metadata"]["name"]: frozenset((raw["metadata"].get("labels") or {}).items())
             for raw in case.get("namespaces") or ()
         }
+        self._read_storage(case)
         self.services: list[Json] = case.get("services") or []
         self.budgets: list[Json] = case.get("pdbs") or []
         self.owners: dict[tuple[str, str, str], Json] = {
@@ -227,6 +229,29 @@ class Cluster:
             )
             for raw in case.get(field) or ()
         }
+
+    def _read_storage(self, case: Json) -> None:
+        """Copies, for claims are bound in the course of a replay."""
+
+        def named(field: str) -> dict[str, Json]:
+            listed = copy.deepcopy(case.get(field) or [])
+            return {raw["metadata"]["name"]: raw for raw in listed}
+
+        self.claims: dict[str, Json] = {
+            f"{raw['metadata'].get('namespace') or 'default'}/{raw['metadata']['name']}": raw
+            for raw in copy.deepcopy(case.get("persistentvolumeclaims") or [])
+        }
+        self.volumes = named("persistentvolumes")
+        self.classes = named("storageclasses")
+        self.csi_nodes = named("csinodes")
+        self.capacities: list[Json] = case.get("csistoragecapacities") or []
+        self.drivers_with_capacity = {
+            name for name, raw in named("csidrivers").items() if raw["spec"].get("storageCapacity")
+        }
+
+    def drivers_on(self, node_name: str) -> list[Json]:
+        raw = self.csi_nodes.get(node_name)
+        return raw["spec"]["drivers"] if raw else []
 
     def namespace_labels(self, name: str) -> Labels:
         """An undeclared namespace exists and carries its name as a label."""

@@ -31,6 +31,10 @@ class Plugin:
     def begin(self) -> None:
         """PreFilter: state that filter and score need."""
 
+    def rejects(self) -> str | None:
+        """PreFilter: why the pod fits nowhere, before any node is looked at."""
+        return None
+
     def skips_filter(self) -> bool:
         return False
 
@@ -39,6 +43,9 @@ class Plugin:
 
     def pod_changed(self, node: Node, pod: Pod, by: int) -> None:
         """Preemption tries it out: a pod has come to the node (by 1) or left it (by -1)."""
+
+    def reserve(self, node: Node) -> None:
+        """The pod goes to the node."""
 
     def skips_score(self, feasible: list[Node]) -> bool:
         """PreScore: state that score needs; True if there is nothing to score."""

@@ -19,7 +19,9 @@ class Scheduler:
     """A cluster and what the scheduler would decide about it.
 
     Parameters: a case without `pending` and `decisions`: nodes, pods (bound), config,
-    namespaces, services, replicasets, statefulsets, pdbs; `detail` compact or full (default).
+    namespaces, services, replicasets, statefulsets, pdbs, and the lists of storage
+    (storageclasses, csinodes, csidrivers, csistoragecapacities, persistentvolumes,
+    persistentvolumeclaims); `detail` compact or full (default).
     """
 
     def __init__(self, case: Json) -> None:
@@ -78,6 +80,7 @@ class Scheduler:
                 self.evict(victim)
             attempt = decision["retry"] = self._decision(Pod(raw), may_preempt=False)
         if attempt["node"] is not None:
+            self._cycle(Pod(raw)).reserve(self.cluster.nodes[attempt["node"]])
             self.bind(raw, attempt["node"])
         return decision
 
@@ -86,7 +89,9 @@ class Scheduler:
         return self._decision(Pod(raw), may_preempt=True)
 
     def _decision(self, pod: Pod, *, may_preempt: bool) -> Json:
+        return self._cycle(pod).run(may_preempt=may_preempt)
+
+    def _cycle(self, pod: Pod) -> Cycle:
         if pod.profile_name not in self.profiles:
             raise ValueError(f"pod {pod.key} asks for the unknown scheduler {pod.profile_name}")
-        cycle = Cycle(pod, self.cluster, self.profiles[pod.profile_name], self.is_full)
-        return cycle.run(may_preempt=may_preempt)
+        return Cycle(pod, self.cluster, self.profiles[pod.profile_name], self.is_full)

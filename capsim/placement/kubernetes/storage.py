@@ -50,7 +50,7 @@ class Needs:
     """What the volumes of a unit ask of the scheduler."""
 
     rejections: tuple[tuple[str, str], ...] = ()
-    """Plugin and reason for which it is refused before any node is looked at, in their order."""
+    """Plugin and reason for which it is refused before any node is looked at."""
     bound: frozenset[Reach] = frozenset()
     fresh: tuple[Fresh, ...] = ()
     """Claims of its own for which no volume stands ready."""
@@ -269,25 +269,17 @@ def _ending(claim: Claim) -> Iterator[tuple[str, str]]:
 
 
 def _ordered(found: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The first objection of each plugin, in the order in which plugins look."""
+    """The first objection of each plugin; unbound claims are looked for when all are found."""
     first: dict[str, str] = {}
-    for plugin, reason in found:
-        first.setdefault(plugin, reason)
-    return tuple((_PREFILTERS[p], first[p]) for p in _PREFILTERS if p in first)
+    for plugin, reason in sorted(found, key=lambda each: each[0] == _UNBOUND):
+        first.setdefault(BINDING if plugin == _UNBOUND else plugin, reason)
+    return tuple(first.items())
 
 
 #: Stands for a class of which nothing is known: its volumes are made anywhere.
 ANY_CLASS = "\0any"
 _EPHEMERAL = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
-#: VolumeBinding looks for unbound claims when it has found all of them in order.
 _UNBOUND = "unbound"
-_PREFILTERS = {
-    volume_restrictions.NAME: volume_restrictions.NAME,
-    BINDING: BINDING,
-    _UNBOUND: BINDING,
-    volume_zone.NAME: volume_zone.NAME,
-}
-"""Who objects, in the order in which they look, and the plugin behind it."""
 
 
 def _inline(kind: str, name: str) -> tuple[str, str] | None:

@@ -45,8 +45,8 @@ class Volumes:
 
     def rejection(self, c: int, profile: SchedulerProfile) -> tuple[str, str] | None:
         """The plugin and reason that reject a class before any node is looked at."""
-        asked = (each for each in self._needs[c].rejections if each[0] in profile.filters)
-        return next(asked, None)
+        found = dict(self._needs[c].rejections)
+        return next(((name, found[name]) for name in profile.rejecting if name in found), None)
 
     # What nodes say -------------------------------------------------------------------------
 

@@ -13,7 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from capsim.errors import InputError, Problem, clip
-from capsim.scenario import DEFAULT_WEIGHTS, FILTER_ORDER, SchedulerProfile, problems_of
+from capsim.scenario import (
+    CLAIM_ORDER,
+    DEFAULT_WEIGHTS,
+    FILTER_ORDER,
+    SchedulerProfile,
+    problems_of,
+)
 
 _TITLE = "KubeSchedulerConfiguration"
 _DEFAULT_NAME = "default-scheduler"
@@ -60,6 +66,7 @@ def _plugins(points: dict[str, Any], file: str) -> dict[str, Any]:
         "filters": tuple(name for name in filters if name in FILTER_ORDER),
         "score_weights": {n: w or 1 for n, w in scores.items() if n in DEFAULT_WEIGHTS},
         "narrows_by_name": "NodeAffinity" in narrowing,
+        "rejecting": tuple(name for name in narrowing if name in CLAIM_ORDER),
         "preemption": _PREEMPTION in evicting,
     }
 
