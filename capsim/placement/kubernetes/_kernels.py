@@ -348,8 +348,12 @@ def volumes_filter(c, todo, count, nodes, units, code):
                 continue
             new = 0
             for k in range(first, last):
-                if units.own_port[k] // ports == r:
-                    new += nodes.port_use[n, units.own_port[k] % ports] == 0
+                entry = units.own_port[k]
+                is_first = True
+                for other in range(first, k):
+                    is_first = is_first and units.own_port[other] != entry
+                if is_first and entry // ports == r:
+                    new += nodes.port_use[n, entry % ports] == 0
             need = units.checked[c, r] + new
             if need > 0 and need > nodes.offered[n, r] - nodes.used[n, r]:
                 code[i] = -11

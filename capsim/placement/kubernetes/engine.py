@@ -188,7 +188,8 @@ class Engine:
             gpu_free=gpu_share.boards(topology.gpu_devices),
             port_use=np.zeros((count, self._held[1]), np.int32),
         )
-        state = State(nodes, self.counters.empty(), Bound(), resources)
+        bound = Bound(held=self.units.own_port.copy())
+        state = State(nodes, self.counters.empty(), bound, resources)
         if (topology.unit_node >= 0).any():
             _kernels.bind_all(
                 self.class_of, topology.unit_node, *state.arrays, self.units, self.counters.rows
@@ -249,6 +250,7 @@ class Engine:
                 _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
             return None
         ports_of, disks_of, requests_of, limits_of = self._apart
+        limits_of = limits_of._replace(own_port=state.bound.held)
         verdict, early, binding, zone = self._volumes_say(state, c)
         groups = [np.zeros(count, np.int8) for _ in range(8)]
         ports, disks, resources, limits, boards, lone, spread, pods = groups
@@ -397,14 +399,7 @@ class Engine:
         held = [list(own[row]) for row in rows.tolist()]
         if self.volumes is None:
             return held, ports
-        disks, _, more = self.volumes.disks()
-        shared, last = self.volumes.shared()
-        count = ports + more + last
-        first = len(self.topology.resources)
-        for c, listed in enumerate(held):
-            listed += [ports + disk for disk in disks[c]]
-            listed += [ports + more + v + count * (first + driver) for v, driver in shared[c]]
-        return held, count
+        return self.volumes.held(held, ports)
 
     def _against(self, rows: Int64) -> tuple[list[list[int]], list[list[int]]]:
         """For each class the ports, and the disks, with which it cannot be on one node."""
@@ -415,10 +410,9 @@ class Engine:
         ]
         if self.volumes is None:
             return ports, [[] for _ in ports]
-        _, disks, _ = self.volumes.disks()
         return ports, [
             [first + disk for disk in each] if volume_restrictions.NAME in self._filters(c) else []
-            for c, each in enumerate(disks)
+            for c, each in enumerate(self.volumes.disks[1])
         ]
 
     def _separated(self) -> tuple[Units, Units, Units, Units]:

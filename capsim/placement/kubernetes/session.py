@@ -53,6 +53,7 @@ class Session:
             [engine.profiles.number(engine.template(c)) for c in range(engine.asking)], np.int64
         )
         self._live = np.array([engine.is_live(c) for c in range(engine.asking)], np.bool_)
+        self._units = engine.units._replace(own_port=state.bound.held)
         self._tables = engine.tables
         if self._live.any():
             self._tables = engine.tables._replace(refusal=engine.tables.refusal.copy())
@@ -99,7 +100,7 @@ class Session:
             may_preempt,
             begin,
             *self.state.arrays,
-            engine.units,
+            self._units,
             self._tables,
             engine.policies[int(self._profile[classes[begin]])],
             counters.rows,
@@ -126,8 +127,11 @@ class Session:
 
     def _bind_claims(self, verdict: Verdict | None, node: int) -> None:
         """Notes that a unit has gone to a node, so that its claims are bound."""
-        if verdict is not None and node >= 0 and self.engine.volumes is not None:
-            self.engine.volumes.bind(verdict, node, self.state.bound)
+        if verdict is None or node < 0 or self.engine.volumes is None:
+            return
+        nodes, bound = self.state.nodes, self.state.bound
+        for changed in self.engine.volumes.bind(verdict, node, bound, nodes).tolist():
+            _kernels.note(changed, self.memory)
 
     def _settled(self, units: Int64, out: Choices, count: int) -> Choices:
         placed = np.flatnonzero(out.node[:count] >= 0)
@@ -143,14 +147,15 @@ class Session:
     def bind(self, unit: int, node: int) -> None:
         """A unit runs on a node from now on."""
         self.changes += 1
-        self._bind_claims(self._ask_again(int(self.engine.class_of[unit])), node)
-        units, rows = self.engine.units, self.engine.counters.rows
+        verdict = self._ask_again(int(self.engine.class_of[unit]))
+        units, rows = self._units, self.engine.counters.rows
         _kernels.arrive(unit, node, *self.state.arrays, units, rows, self.residents, self.memory)
+        self._bind_claims(verdict, node)
 
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
         self.changes += 1
-        units, rows = self.engine.units, self.engine.counters.rows
+        units, rows = self._units, self.engine.counters.rows
         _kernels.leave(unit, *self.state.arrays, units, rows, self.residents, self.memory)
 
     def on_node(self, node: int) -> Sequence[int]:
@@ -175,7 +180,7 @@ class Session:
             nodes,
             refusal,
             *self.state.arrays,
-            engine.units,
+            self._units,
             self._tables,
             engine.counters.rows,
             engine.counters.asks,
@@ -194,7 +199,7 @@ class Session:
             node,
             np.array(lower, np.int64),
             *self.state.arrays,
-            engine.units,
+            self._units,
             self._tables,
             engine.counters.rows,
             engine.counters.asks,

@@ -16,6 +16,7 @@ from capsim.placement.kubernetes import node_volume_limits, volume_restrictions,
 from capsim.placement.kubernetes.volume_zone import Zones
 from capsim.scenario import (
     Claim,
+    Disk,
     NodeSelector,
     PersistentVolume,
     Scenario,
@@ -25,6 +26,8 @@ from capsim.scenario import (
 
 BINDING = "VolumeBinding"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+Attached = tuple[str, str]
+"""A volume on a node: its CSI driver ("" where it has no limit), and its name there."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class Needs:
     """Unbound claims that others look at too, or for which volumes stand ready."""
     own: tuple[tuple[str, int], ...] = ()
     """CSI driver and how many of its volumes only this unit uses."""
-    shared: tuple[tuple[str, str], ...] = ()
-    """CSI driver and name of volumes that others use too."""
+    shared: tuple[Attached, ...] = ()
+    """Volumes that others use too."""
     lone: tuple[str, ...] = ()
     """Claims that only one unit may use at a time, and several want."""
 
@@ -91,6 +94,8 @@ class Storage:
             for driver in node.drivers
             if driver.count is not None
         }
+        self.limited = {driver for _, driver in self.limits}
+        """Drivers with a limit on some node."""
         self._knows_claims = any(not claim.planned for claim in scenario.claims)
         defaults = [each.name for each in scenario.storage_classes if each.is_default]
         self._default = min(defaults, default="")
@@ -99,7 +104,7 @@ class Storage:
         self._ready = {
             each.storage_class_name
             for each in scenario.persistent_volumes
-            if each.claim is None and each.available and not each.terminating
+            if each.claim is None and self.is_ready(each)
         }
 
     def class_of(self, claim: Claim) -> str:
@@ -133,6 +138,13 @@ class Storage:
         """Whether a volume stands ready that might be bound to the claim."""
         return claim.key in self._kept_for or self.class_of(claim) in self._ready
 
+    def is_ready(self, volume: PersistentVolume) -> bool:
+        """Whether a volume stands ready for some claim."""
+        if volume.claim is None:
+            return volume.available and not volume.terminating
+        claim = self.claims.get(volume.claim)
+        return claim is not None and not self.is_bound(claim)
+
     def reach(self, volume: PersistentVolume) -> Reach:
         """From where a volume is reached."""
         if volume.name not in self._reach:
@@ -140,16 +152,21 @@ class Storage:
             self._reach[volume.name] = Reach(volume.node_affinity, zones)
         return self._reach[volume.name]
 
-    def attached(self, claim: Claim) -> tuple[str, str] | None:
-        """CSI driver and name of the volume that a claim attaches to a node, if it has one."""
+    def attached(self, claim: Claim) -> Attached:
+        """What a claim attaches to a node."""
         volume = self.volumes.get(claim.volume_name)
         if volume is not None:
-            return (volume.driver, volume.handle) if volume.driver and volume.handle else None
+            return self.attached_volume(volume)
         found = self.classes.get(self.class_of(claim))
-        if found is None:
-            return None
-        driver = node_volume_limits.MIGRATED.get(found.provisioner, found.provisioner)
-        return driver, f"claim {claim.key}"
+        driver = found.provisioner if found is not None else ""
+        driver = node_volume_limits.MIGRATED.get(driver, driver)
+        return driver if driver in self.limited else "", f"claim {claim.key}"
+
+    def attached_volume(self, volume: PersistentVolume) -> Attached:
+        """What a volume attaches to a node."""
+        if volume.driver in self.limited and volume.handle:
+            return volume.driver, volume.handle
+        return _UNCOUNTED
 
     def of_unit(self, unit: Unit, template: Template) -> list[Claim]:
         """The claims of a unit that are there."""
@@ -203,7 +220,8 @@ class NeedsOfUnits:
         self.storage = Storage(scenario)
         self._templates = scenario.templates
         self._users: Counter[str] = Counter()
-        self._attached: Counter[tuple[str, str]] = Counter()
+        ready = (v for v in scenario.persistent_volumes if self.storage.is_ready(v))
+        self._attached = Counter(self.storage.attached_volume(volume) for volume in ready)
         for unit in scenario.units:
             template = self._templates[unit.template]
             if template.volumes or template.disks:
@@ -211,12 +229,11 @@ class NeedsOfUnits:
                 self._users.update(claim.key for claim in claims)
                 self._attached.update(self._attaches(claims, template))
 
-    def _attaches(self, claims: Iterable[Claim], template: Template) -> list[tuple[str, str]]:
+    def _attaches(self, claims: Iterable[Claim], template: Template) -> list[Attached]:
         """The distinct volumes that a unit attaches, of drivers with a limit on some node."""
-        limited = {driver for _, driver in self.storage.limits}
         found = [self.storage.attached(claim) for claim in claims]
-        found += [_inline(disk.kind, disk.name) for disk in template.disks]
-        return [each for each in dict.fromkeys(found) if each is not None and each[0] in limited]
+        found += [_inline(disk) for disk in template.disks if disk.kind in _MIGRATED_DISKS]
+        return [each for each in dict.fromkeys(found) if each[0] in self.storage.limited]
 
     def of(self, unit: Unit) -> Needs:
         """What a unit needs of storage."""
@@ -227,7 +244,7 @@ class NeedsOfUnits:
         claims = storage.of_unit(unit, template)
         unbound = [c for c in claims if not storage.is_bound(c) and storage.waits(c)]
         live = [claim for claim in unbound if self._is_live(claim)]
-        attached = self._attaches(claims, template)
+        attached = self._attaches((claim for claim in claims if claim not in live), template)
         own = Counter(driver for driver, name in attached if self._attached[driver, name] == 1)
         bound = (claim for claim in claims if storage.is_bound(claim))
         return Needs(
@@ -280,11 +297,15 @@ def _ordered(found: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 ANY_CLASS = "\0any"
 _EPHEMERAL = "waiting for ephemeral volume controller to create the persistentvolumeclaim"
 _UNBOUND = "unbound"
+_UNCOUNTED: Attached = ("", "")
 
 
-def _inline(kind: str, name: str) -> tuple[str, str] | None:
-    provisioner = {
-        "awsElasticBlockStore": "kubernetes.io/aws-ebs",
-        "gcePersistentDisk": "kubernetes.io/gce-pd",
-    }.get(kind)
-    return (node_volume_limits.MIGRATED[provisioner], name) if provisioner else None
+_MIGRATED_DISKS = {
+    "awsElasticBlockStore": "kubernetes.io/aws-ebs",
+    "gcePersistentDisk": "kubernetes.io/gce-pd",
+}
+
+
+def _inline(disk: Disk) -> Attached:
+    """A disk that a unit names itself, as the driver that has replaced its plugin sees it."""
+    return node_volume_limits.MIGRATED[_MIGRATED_DISKS[disk.kind]], disk.name

@@ -60,6 +60,8 @@ class Bound:
     """By claim."""
     taken: dict[str, str] = field(default_factory=dict)
     """Volume to claim."""
+    held: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Units.own_port as it is with these bindings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,16 +110,24 @@ class VolumeBinding:
                 zone |= ~self._meets(reach.zones)
         return Verdict(against, zone, choices)
 
-    def bind(self, verdict: Verdict, k: int, node: Node, bound: Bound) -> None:
-        """Notes that a unit went to a node of class k, so that its claims are bound."""
+    def bind(
+        self, verdict: Verdict, k: int, node: Node, bound: Bound
+    ) -> list[tuple[str, PersistentVolume]]:
+        """Notes that a unit went to a node of class k, so that its claims are bound.
+
+        Returns: claims that got a volume that stood ready.
+        """
+        got = []
         for key, choice in verdict.choices:
             number = int(choice[k])
             if number >= 0:
                 volume = self._volumes[number]
                 bound.taken[volume.name] = key
                 bound.reach[key] = self._storage.reach(volume)
+                got.append((key, volume))
             else:
                 bound.reach[key] = self._made_at(self._storage.claims[key], node)
+        return got
 
     def _made_at(self, claim: Claim, node: Node) -> Reach:
         """From where a volume is reached that was made for a unit on a node.

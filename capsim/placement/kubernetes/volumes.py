@@ -7,15 +7,16 @@ units with live claims are asked anew each time one of them is placed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capsim.placement.kubernetes import node_volume_limits, volume_restrictions
+from capsim.placement.kubernetes._kernels import Nodes
 from capsim.placement.kubernetes.classes import Kind
 from capsim.placement.kubernetes.static import BINDING, FITS, REJECTED, ZONE, StaticTables
-from capsim.placement.kubernetes.storage import NOTHING, Storage
+from capsim.placement.kubernetes.storage import NOTHING, Attached, Storage
 from capsim.placement.kubernetes.volume_binding import Bound, Verdict, VolumeBinding
 from capsim.scenario import SchedulerProfile
 from capsim.topology import Int64, Topology
@@ -34,10 +35,19 @@ class Volumes:
         self._binding = VolumeBinding(storage, [self._nodes[k] for k in static.example])
         self.live = np.array([bool(needs.live) for needs in self._needs], np.bool_)
         """[C] whether others, or volumes that stand ready, decide where the claims can be."""
-        used = {name for needs in self._needs for name, _ in (*needs.own, *needs.shared)}
-        self._drivers = sorted(used)
+        self._storage = storage
+        self._slot = {each: number for number, each in enumerate(dict.fromkeys(self._shared()))}
+        owned = {driver for needs in self._needs for driver, _ in needs.own}
+        self._drivers = sorted(owned.union(driver for driver, _ in self._slot if driver))
         self.limit = self._limits(storage)
         """[N, drivers] volumes that can be attached."""
+        disks = volume_restrictions.conflict_table(topology.templates)
+        rows = [kind.template for kind in kinds]
+        self.disks = [[listed[row] for row in rows] for listed in disks[:2]]
+        """For each class the numbers of the disks that it holds, and that it conflicts with."""
+        self._ports = 0
+        self._columns = len(topology.resources)
+        self._disks = disks[2]
 
     def has_any(self, c: int) -> bool:
         """Whether any volume plugin has something to look at."""
@@ -59,10 +69,33 @@ class Volumes:
         zone = np.where(verdict.zone, np.int8(ZONE), np.int8(FITS))
         return np.where(verdict.against != 0, np.int8(BINDING), zone)
 
-    def bind(self, verdict: Verdict, node: int, bound: Bound) -> None:
-        """Notes that a unit with these answers went to a node."""
+    def bind(self, verdict: Verdict, node: int, bound: Bound, nodes: Nodes) -> Int64:
+        """Notes that a unit with these answers went to a node, so that its claims are bound.
+
+        Returns: the nodes on which another volume is counted now.
+        """
         k = int(self._static.node_class[node])
-        self._binding.bind(verdict, k, self._nodes[node], bound)
+        changed: set[int] = set()
+        got = self._binding.bind(verdict, k, self._nodes[node], bound)
+        for claim, volume in got if self._slot else ():
+            old = self.entry(self._storage.attached(self._storage.claims[claim]))
+            new = self.entry(self._storage.attached_volume(volume))
+            bound.held[bound.held == old] = new
+            changed.update(self._recount(old, new, nodes).tolist())
+        return np.array(sorted(changed), np.int64)
+
+    def _recount(self, old: int, new: int, nodes: Nodes) -> Int64:
+        """Units that hold one entry hold another from now on; the nodes on which there are any."""
+        count = nodes.port_use.shape[1]
+        here = np.flatnonzero(nodes.port_use[:, old % count])
+        users = nodes.port_use[here, old % count]
+        if old >= count:
+            nodes.used[here, old // count] -= 1
+        nodes.port_use[here, old % count] = 0
+        if new >= count:
+            nodes.used[here, new // count] += nodes.port_use[here, new % count] == 0
+        nodes.port_use[here, new % count] += users
+        return here
 
     def settled(self, profiles: Sequence[SchedulerProfile]) -> NDArray[np.int8]:
         """[C, K] the refusals of the static tables, with what volumes say once and for all.
@@ -95,18 +128,42 @@ class Volumes:
         rows = [each.get(driver, 0) for each in counts for driver in self._drivers]
         return np.array(rows, np.int64).reshape(len(counts), len(self._drivers))
 
-    def shared(self) -> tuple[list[list[tuple[int, int]]], int]:
-        """For each class the shared volumes (number, driver), and how many there are in all."""
-        number: dict[tuple[str, str], int] = {}
-        listed = [
-            [
-                (number.setdefault(each, len(number)), self._drivers.index(each[0]))
-                for each in needs.shared
-            ]
-            for needs in self._needs
-        ]
-        return listed, len(number)
+    def _shared(self) -> Iterator[Attached]:
+        """Volumes that several units may use: those of live claims, too, and what these may get.
 
-    def disks(self) -> tuple[list[list[int]], list[list[int]], int]:
-        """For each class the disks that it holds and that it conflicts with; how many in all."""
-        return volume_restrictions.conflict_table(self._templates)
+        None where no node has a limit, for then nothing needs to be counted.
+        """
+        storage = self._storage
+        for needs in self._needs if storage.limited else ():
+            yield from needs.shared
+            yield from (storage.attached(storage.claims[key]) for key in needs.live)
+        if storage.limited and self.live.any():
+            ready = (each for each in storage.volumes.values() if storage.is_ready(each))
+            yield from (storage.attached_volume(volume) for volume in ready)
+
+    def held(self, ports: Sequence[Sequence[int]], count: int) -> tuple[list[list[int]], int]:
+        """For each class its ports (numbers below count), disks and shared volumes; how many.
+
+        The entries are those of Units.own_port.
+        """
+        self._ports = count
+        storage = self._storage
+        listed = []
+        for c, needs in enumerate(self._needs):
+            live = (storage.attached(storage.claims[key]) for key in needs.live)
+            shared = [each for each in (*needs.shared, *live) if each in self._slot]
+            volumes = (self.entry(each) for each in shared)
+            listed.append([*ports[c], *(count + disk for disk in self.disks[0][c]), *volumes])
+        return listed, self._width
+
+    @property
+    def _width(self) -> int:
+        return self._ports + self._disks + len(self._slot)
+
+    def entry(self, volume: Attached) -> int:
+        """How Units.own_port writes a shared volume."""
+        place = self._ports + self._disks + self._slot[volume]
+        driver = volume[0]
+        if not driver:
+            return place
+        return place + self._width * (self._columns + self._drivers.index(driver))
