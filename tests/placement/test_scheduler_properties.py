@@ -65,7 +65,7 @@ def priority(pod: Json) -> int:
     return pod["spec"].get("priority") or 0
 
 
-@pytest.mark.parametrize("family", ["d", "e", "f", "g", "h", "i"])
+@pytest.mark.parametrize("family", ["d", "e", "f", "g", "h", "i", "l", "m"])
 @given(seed=SEEDS)
 @examples(40)
 def test_a_plan_places_what_the_reference_places(family: str, seed: int):
