@@ -65,6 +65,7 @@ class Units(NamedTuple):
     conflict_start: Int64
     """[C + 1] where a class begins in conflict_port."""
     conflict_port: Int64
+    """A port, or first of all -1: the volumes in own_port are to be looked at."""
     own_start: Int64
     """[C + 1] where a class begins in own_port."""
     own_port: Int64
@@ -184,9 +185,7 @@ class Asks(NamedTuple):
     apart_row: Int64
     shun_start: Int64
     shun_row: Int64
-    lone_start: Int64
-    lone_row: Int64
-    """Claims that only one unit may use."""
+    """With the users of claims that only one unit may use, in the one domain of all nodes."""
     pull_start: Int64
     pull_row: Int64
     pull_weight: Int64
@@ -290,8 +289,6 @@ def filter_nodes(c, todo, count, nodes, units, static, code):
     if units.conflict_start[c + 1] > units.conflict_start[c]:
         ports_filter(c, todo, count, nodes, units, code)
     resources_filter(c, todo, count, nodes, units, code)
-    if units.own_start[c + 1] > units.own_start[c]:
-        volumes_filter(c, todo, count, nodes, units, code)
     if units.gpu_need[c, 0] > 0:
         boards_filter(c, todo, count, nodes, units, code)
 
@@ -306,9 +303,12 @@ def static_filter(c, todo, count, static, code):
 
 @njit(cache=True, error_model="numpy")
 def ports_filter(c, todo, count, nodes, units, code):
-    """NodePorts: refuse where a conflicting host port is in use."""
+    """NodePorts: refuse where a conflicting host port is in use; and disks, and volumes."""
     port_use, port = nodes.port_use, units.conflict_port
     first, last = units.conflict_start[c], units.conflict_start[c + 1]
+    if last > first and port[first] < 0:
+        volumes_filter(c, todo, count, nodes, units, code)
+        first += 1
     for i in range(count):
         for p in range(first, last):
             if code[i] == 0 and port_use[todo[i], port[p]] > 0:
@@ -560,12 +560,8 @@ def bind(n, c, nodes, units):
         used[n, r] += units.request[c, r]
     nodes.accounted[n, 0] += units.accounted[c, 0]
     nodes.accounted[n, 1] += units.accounted[c, 1]
-    ports = nodes.port_use.shape[1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
-        r, p = units.own_port[i] // ports, units.own_port[i] % ports
-        nodes.port_use[n, p] += 1
-        if r > 0 and nodes.port_use[n, p] == 1:
-            used[n, r] += 1
+        hold(n, units.own_port[i], 1, nodes)
     if units.gpu_need[c, 0] > 0:
         take_boards(n, c, nodes.gpu_free, units.gpu_need)
 
@@ -598,12 +594,22 @@ def release(n, c, nodes, units):
         used[n, r] -= units.request[c, r]
     nodes.accounted[n, 0] -= units.accounted[c, 0]
     nodes.accounted[n, 1] -= units.accounted[c, 1]
-    ports = nodes.port_use.shape[1]
     for i in range(units.own_start[c], units.own_start[c + 1]):
-        r, p = units.own_port[i] // ports, units.own_port[i] % ports
-        nodes.port_use[n, p] -= 1
-        if r > 0 and nodes.port_use[n, p] == 0:
-            used[n, r] -= 1
+        hold(n, units.own_port[i], -1, nodes)
+
+
+@njit(cache=True, error_model="numpy")
+def hold(n, entry, sign, nodes):
+    """A unit on node n holds (sign 1), or lets go of (sign -1), an entry of own_port.
+
+    The first to hold a volume takes one of its column, the last gives it back.
+    """
+    ports = nodes.port_use.shape[1]
+    r, p = entry // ports, entry % ports
+    before = nodes.port_use[n, p]
+    nodes.port_use[n, p] = before + sign
+    if r > 0 and (before == 0 or before + sign == 0):
+        nodes.used[n, r] += sign
 
 
 @njit(cache=True, error_model="numpy")
@@ -925,8 +931,6 @@ def known_filter(c, todo, count, nodes, units, static, memory, code):
     for i in range(count):
         if code[i] == 0 and worth[row, todo[i]] < 0:
             code[i] = -2
-    if units.own_start[c + 1] > units.own_start[c]:
-        volumes_filter(c, todo, count, nodes, units, code)
     if units.gpu_need[c, 0] > 0:
         boards_filter(c, todo, count, nodes, units, code)
 
@@ -1113,19 +1117,8 @@ def _first_node(way, row, g, cells, tree):
 @njit(cache=True, error_model="numpy")
 def topology_filter(c, todo, count, rows, counts, asks, code):
     """PodTopologySpread and InterPodAffinity: refuse by what the domains of a node hold."""
-    if asks.lone_start[c + 1] > asks.lone_start[c]:
-        lone_filter(c, todo, count, rows, counts, asks, code)
     spread_filter(c, todo, count, rows, counts, asks, code)
     company_filter(c, todo, count, rows, counts, asks, code)
-
-
-@njit(cache=True, error_model="numpy")
-def lone_filter(c, todo, count, rows, counts, asks, code):
-    """VolumeRestrictions: refuse everywhere while another unit uses a ReadWriteOncePod claim.
-
-    Source: Kubernetes 1.34, volumerestrictions plugin.
-    """
-    apart_filter(asks.lone_row, asks.lone_start, c, todo, count, rows, counts, -10, code)
 
 
 @njit(cache=True, error_model="numpy")

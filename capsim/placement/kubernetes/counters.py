@@ -97,6 +97,10 @@ class Counters:
     rows: Rows
     asks: Asks
     cells: Cells
+    shun: tuple[Int64, Int64]
+    """The rows of asks.shun_row, ragged by class, of those who shun the unit."""
+    lone: tuple[Int64, Int64]
+    """And of those who use its claims, where only one unit may."""
 
     def empty(self) -> Counts:
         """Counters without any unit."""
@@ -147,7 +151,9 @@ class _Compiler:
         key_of = rows.key.tolist()
         ways = [self._way(c, each, key_of) for c, each in enumerate(asked)]
         way_of, way_tables = cells(rows.domain, ways)
-        return Counters(rows, _asks(asked, way_of), way_tables)
+        shun, lone = ([each.shun for each in asked], [each.lone for each in asked])
+        tables = _asks(asked, way_of)
+        return Counters(rows, tables, way_tables, _ragged(shun), _ragged(lone))
 
     def _way(self, c: int, asked: _Asked, key_of: Sequence[int]) -> frozenset[int] | None:
         """The keys by which nodes are grouped for a class; None where it has no terms."""
@@ -454,10 +460,8 @@ def _asks(asked: Sequence[_Asked], cells_of: Int64) -> Asks:
         near_self=np.array([a.near_self for a in asked], np.bool_),
         apart_start=_starts([len(a.apart) for a in asked]),
         apart_row=np.array([q for a in asked for q in a.apart], np.int64),
-        shun_start=_starts([len(a.shun) for a in asked]),
-        shun_row=np.array([q for a in asked for q in a.shun], np.int64),
-        lone_start=_starts([len(a.lone) for a in asked]),
-        lone_row=np.array([q for a in asked for q in a.lone], np.int64),
+        shun_start=_starts([len(a.shun) + len(a.lone) for a in asked]),
+        shun_row=np.array([q for a in asked for q in (*a.shun, *a.lone)], np.int64),
         pull_start=_starts([len(a.pull) for a in asked]),
         pull_row=pull[0],
         pull_weight=pull[1],
@@ -467,6 +471,11 @@ def _asks(asked: Sequence[_Asked], cells_of: Int64) -> Asks:
 def _table(rows: Sequence[tuple[int, ...]], width: int) -> Int64:
     """The columns of some rows."""
     return np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, width).T)
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
+    flat = np.array([each for row in rows for each in row], np.int64)
+    return _starts([len(row) for row in rows]), flat
 
 
 def _starts(sizes: Sequence[int]) -> Int64:

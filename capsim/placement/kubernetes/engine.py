@@ -250,6 +250,8 @@ class Engine:
                 _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
             return None
         ports_of, disks_of, requests_of, limits_of = self._apart
+        (shun_start, shun_row), (lone_start, lone_row) = self.counters.shun, self.counters.lone
+        asks = asks._replace(shun_start=shun_start, shun_row=shun_row)
         limits_of = limits_of._replace(own_port=state.bound.held)
         verdict, early, binding, zone = self._volumes_say(state, c)
         groups = [np.zeros(count, np.int8) for _ in range(8)]
@@ -260,7 +262,7 @@ class Engine:
         _kernels.resources_filter(c, everywhere, count, nodes, limits_of, limits)
         _kernels.volumes_filter(c, everywhere, count, nodes, limits_of, limits)
         _kernels.boards_filter(c, everywhere, count, nodes, self.units, boards)
-        _kernels.lone_filter(c, everywhere, count, rows, counts, asks, lone)
+        _kernels.apart_filter(lone_row, lone_start, c, everywhere, count, rows, counts, -10, lone)
         _kernels.spread_filter(c, everywhere, count, rows, counts, asks, spread)
         _kernels.company_filter(c, everywhere, count, rows, counts, asks, pods)
         disks[disks != 0] = -9
@@ -322,22 +324,21 @@ class Engine:
         in the domain of a node; [J, C] what a unit of each class adds to those.
         """
         asks, rows = self.counters.asks, self.counters.rows
-        hard, near, apart, shun, lone = (
+        hard, near, apart, shun = (
             row[at[c] : at[c + 1]]
             for at, row in (
                 (asks.hard_start, asks.hard_row),
                 (asks.near_start, asks.near_row),
                 (asks.apart_start, asks.apart_row),
                 (asks.shun_start, asks.shun_row),
-                (asks.lone_start, asks.lone_row),
             )
         )
         classes = self._adding
         is_asked = np.zeros(len(rows.key), np.bool_)
-        is_asked[np.concatenate([hard, near, apart, shun, lone])] = True
+        is_asked[np.concatenate([hard, near, apart, shun])] = True
         heard = np.zeros(len(self.kinds), np.bool_)
         heard[classes[is_asked[rows.add_row]]] = True
-        unwanted_row = np.concatenate([apart, shun, lone])
+        unwanted_row = np.concatenate([apart, shun])
         unwanted = np.zeros((len(unwanted_row), len(self.kinds)), np.int64)
         for j, q in enumerate(unwanted_row.tolist()):
             adds = rows.add_row == q
@@ -385,7 +386,7 @@ class Engine:
             np.ascontiguousarray(topology.scoring_request[rows]),
             np.ascontiguousarray(topology.accounted_request[rows]),
             np.ascontiguousarray(topology.gpu_share[rows]),
-            *_ragged([[*a, *b] for a, b in zip(ports, disks, strict=True)]),
+            *_ragged([[*v, *a, *b] for v, a, b in zip(self._looks(), ports, disks, strict=True)]),
             *_ragged(self._held[0]),
             skipped,
         )
@@ -413,6 +414,14 @@ class Engine:
         return ports, [
             [first + disk for disk in each] if volume_restrictions.NAME in self._filters(c) else []
             for c, each in enumerate(self.volumes.disks[1])
+        ]
+
+    def _looks(self) -> list[list[int]]:
+        """For each class -1 if it is asked about volumes that it shares with others."""
+        shares = self.volumes.shares if self.volumes is not None else [False] * len(self.kinds)
+        return [
+            [-1] if each and node_volume_limits.NAME in self._filters(c) else []
+            for c, each in enumerate(shares)
         ]
 
     def _separated(self) -> tuple[Units, Units, Units, Units]:

@@ -157,6 +157,11 @@ class Volumes:
         return listed, self._width
 
     @property
+    def shares(self) -> list[bool]:
+        """Whether a class uses volumes that others may use too."""
+        return [bool(needs.shared or needs.live) for needs in self._needs]
+
+    @property
     def _width(self) -> int:
         return self._ports + self._disks + len(self._slot)
 

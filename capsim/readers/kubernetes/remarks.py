@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from capsim.readers.estate import counted, named
 from capsim.readers.kubernetes.cluster import Cluster
 from capsim.readers.kubernetes.nodes import DEFAULT_PODS
-from capsim.scenario import Assumption
+from capsim.scenario import Assumption, Claim
 
 #: Built-in API groups of which no kind takes capacity (those that do are read).
 GROUPS_WITHOUT_CAPACITY = frozenset(
@@ -62,6 +62,11 @@ _PODS = Assumption(
     value=str(DEFAULT_PODS),
     source="the kubelet's default (--max-pods)",
 )
+_PLANNED_CLAIMS = Assumption(
+    name="volumes of claims that are yet to be made",
+    value="made where the unit goes, also where the class makes them at once (Immediate)",
+    source="a guess: the provisioner chooses the place before the unit is scheduled",
+)
 
 
 def conclude(cluster: Cluster) -> None:
@@ -71,6 +76,7 @@ def conclude(cluster: Cluster) -> None:
         _pod_limits(cluster),
         *_waiting(cluster),
         *_workloads(cluster),
+        *_storage(cluster),
         *_left_out(cluster),
     ):
         if sentence:
@@ -146,6 +152,30 @@ def _workloads(cluster: Cluster) -> Iterable[str]:
     unknown = cluster.rules.unknown_priorities
     if unknown:
         yield f"Priority classes that the input does not hold count as 0: {named(sorted(unknown))}."
+
+
+def _storage(cluster: Cluster) -> Iterable[str]:
+    """What is taken of claims that are yet to be made, or that the input does not hold."""
+    lists = cluster.estate.lists
+    planned = [
+        each for each in lists["claims"].values() if isinstance(each, Claim) and each.planned
+    ]
+    if planned:
+        cluster.estate.assume(_PLANNED_CLAIMS)
+    unknown = {each.storage_class_name for each in planned} - {*lists["storage_classes"], None, ""}
+    if unknown:
+        yield (
+            "Storage classes that the input does not hold are taken to make volumes on any node: "
+            f"{named(sorted(name for name in unknown if name))}."
+        )
+    templates = cluster.estate.table.templates
+    asking = [key for key, unit in cluster.estate.units.items() if templates[unit.template].volumes]
+    if asking and not cluster.of_kind("PersistentVolumeClaim") and not planned:
+        verb = "uses" if len(asking) == 1 else "use"
+        yield (
+            f"{counted(len(asking), 'pod')} {verb} claims, of which the input holds none "
+            f"({named(asking)}): their volumes are taken to be reached from every node."
+        )
 
 
 def _left_out(cluster: Cluster) -> Iterable[str]:
