@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numba import njit
 
 
-def kernel_of(folder: Path, *, inline: str = "never") -> Callable[[Callable[..., Any]], Any]:
+def kernel_of(
+    folder: Path, *, inline: Literal["never", "always"] = "never"
+) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for the kernels of a folder: jitted, cached, and new when any file changes.
 
     inline: "always" for small functions of arrays in inner loops, where numba would count
