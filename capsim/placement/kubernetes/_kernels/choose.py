@@ -52,16 +52,17 @@ def choose(c, way, row, p, counts, static, policy, rows, asks, cells, memory):
 
 @inlined
 def list_nodes(way, row, cells, memory):
-    """Every node for itself, with what it scores but for topology terms; how many there are."""
+    """Every node that fits, with what it scores but for topology terms; how many there are."""
     todo, code, total, have = memory.todo, memory.code, memory.total, memory.have
-    tree, leaves = memory.tree, cells.leaves[way]
-    count = cells.start[way + 1] - cells.start[way]
-    for n in range(count):
-        score = tree[row, leaves + n]
-        todo[n] = n
-        total[n] = score
-        code[n] = 0 if score >= 0 else _EMPTY
-        have[n] = 1
+    leaves, nodes = cells.leaves[way], cells.start[way + 1] - cells.start[way]
+    score = memory.tree[row, leaves : leaves + nodes]
+    count = 0
+    for n in range(nodes):
+        todo[count] = n
+        total[count] = score[n]
+        count += score[n] >= 0
+    code[:count] = 0
+    have[:count] = 1
     return count
 
 
