@@ -266,8 +266,10 @@ def _over_ram(state: _State) -> float:
 
 
 def _reclaim(state: _State, guard: str, pages: Float64) -> None:
-    """Take page cache until free memory is at the kernel's watermark, in proportion to what is
-    unprotected; guard: the protection that still holds, low or min."""
+    """Take page cache until free memory is at the kernel's watermark.
+
+    In proportion to what is unprotected; guard: the protection that still holds, low or min.
+    """
     open_ = _unprotected(state, guard)
     taken = fill(_shortage(state), np.maximum(open_, 1.0), np.clip(pages, 0.0, open_))
     pages[:] = np.maximum(0.0, pages - taken)
