@@ -331,3 +331,31 @@ def _assumptions(tenants: Sequence[Tenant]) -> tuple[Assumption, ...]:
     for profile in sorted({t.profile for t in tenants}):
         rows += [parameter(name, profile) for name in traits]
     return tuple(row.assumption for row in rows)
+
+
+def noisy_curve(
+    processor: Processor, victim: Tenant, neighbour: Tenant, threads: Sequence[float]
+) -> pd.DataFrame:
+    """Slowdown of a victim as the threads of its neighbour grow.
+
+    Returns: one row a number of threads: threads, slowdown with its range, miss_ratio,
+    bandwidth_use of the victim's memory, threads_share_cores.
+    """
+    rows = []
+    for count in threads:
+        got = interfere(processor, [victim, neighbour.model_copy(update={"threads": count})])
+        pool = 0 if processor.memory == "interleaved" else victim.socket
+        value, low, high = got.slowdown[0]
+        rows.append(
+            {
+                "threads": float(count),
+                "slowdown": value,
+                "slowdown_low": low,
+                "slowdown_high": high,
+                "miss_ratio": got.miss_ratio[0, 0],
+                "bandwidth_use": got.bandwidth_use[pool, 0],
+                "threads_share_cores": victim.socket == neighbour.socket
+                and victim.threads + count > processor.cores,
+            }
+        )
+    return pd.DataFrame(rows)

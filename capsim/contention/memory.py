@@ -235,7 +235,7 @@ def _within_own_limits(state: _State, g: int) -> None:
         over = _take(state, g, group.high, "memory.high")
         if over > 0:
             state.delay[g] = rules.high_delay_s(group.high + over, group.high)
-            state.tell("throttle", g, over, f"{state.delay[g]:.2g} s a return above memory.high")
+            state.tell("throttle", g, over, f"paused {state.delay[g]:.2g} s when it allocates")
 
 
 def _take(state: _State, g: int, mark: float, name: str) -> float:
@@ -298,7 +298,8 @@ def _shortage(state: _State) -> float:
 
 
 def _tell_all(state: _State, step: str, taken: Float64, guard: str) -> None:
-    why = "the node is short" if guard == "low" else "the node is short, memory.low gave way"
+    short = "free memory is under the kernel's mark"
+    why = short if guard == "low" else f"{short}, memory.low gave way"
     for g in np.flatnonzero(taken > 0):
         state.tell(step, int(g), taken[g], why)
 

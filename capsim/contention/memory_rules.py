@@ -127,7 +127,7 @@ def eviction_order(
 
 def _eviction_reason(group: MemoryGroup, working_set: float) -> str:
     over = working_set - group.request
-    told = f"{over / 2**20:,.0f} MiB above its request" if over > 0 else "within its request"
+    told = f"{over / 2**30:,.2f} GiB above its request" if over > 0 else "within its request"
     return f"{told}, priority {group.priority}"
 
 

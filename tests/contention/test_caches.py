@@ -129,6 +129,15 @@ def test_tenants_who_want_more_bandwidth_than_there_is_get_all_of_it_and_no_more
     assert latency > 3 * IDLE
 
 
+@given(st.lists(TRAITS, min_size=1, max_size=4), st.floats(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_one_kind_of_tenant_is_never_slower_with_more_cache_or_bandwidth(traits, factor):
+    alike = [traits[0]] * len(traits)
+    before = solve(alike)[2]
+    assert (solve(alike, cache=22 * MIB * factor)[2] >= before * (1 - 1e-3)).all()
+    assert (solve(alike, bandwidth=100e9 * factor)[2] >= before * (1 - 1e-3)).all()
+
+
 # What it costs -------------------------------------------------------------------------------
 
 
