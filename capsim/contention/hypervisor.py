@@ -71,12 +71,13 @@ class HostCpu:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a VM: demand and work in cores, then ready, co-stop and slowdown with ranges."""
+        """One row a VM: cores demanded, entitled and worked; ready, co-stop, slowdown, ranges."""
         demand = [vm.vcpus * vm.use for vm in self.vms]
         columns: dict[str, object] = {
             "vm": [vm.name for vm in self.vms],
             "vcpus": [vm.vcpus for vm in self.vms],
             "demand_cores": demand,
+            "entitled_cores": entitlement(self.host, self.vms),
             "work_cores": self.work,
         }
         for name, values in (
@@ -105,10 +106,10 @@ class HostCpu:
 def share_host_cpu(host: CpuHost, vms: Sequence[VmCpu]) -> HostCpu:
     """What each VM gets of a host's CPU, and how its vCPUs wait.
 
-    Each VM is entitled to clip(level * shares, reservation, min(limit, demand)). Below that
-    bound, vCPUs wait because by chance more are busy than there are threads: a closed queue of
-    on-off vCPUs, exact for equal VMs; unequal ones wait equally long for a unit of work. The
-    range runs from vCPUs that are busy independently to whole VMs that are busy at once.
+    vCPUs wait because more of them are busy than there are threads: a closed queue of on-off
+    vCPUs, exact for equal VMs. Those at work progress in proportion to their shares, within
+    reservation and limit. The range runs from vCPUs that are busy independently to whole VMs
+    that are busy at once.
 
     Parameters: host; vms, at least one.
     Returns: HostCpu, with .table.
@@ -120,10 +121,11 @@ def share_host_cpu(host: CpuHost, vms: Sequence[VmCpu]) -> HostCpu:
     """
     if not vms:
         raise ModelError("No VM was given, expected at least one to share the host's CPU.")
+    _check_reservations(host, vms)
     gain = parameter("smt_gain").range
     together = parameter("vcpu_burst_correlation").range
     ends = [
-        _waits(host, vms, entitlement(host, vms, smt), smt, at)
+        _waits(host, vms, smt, at)
         for smt, at in (
             (gain.value, together.value),
             (gain.high, together.low),
@@ -133,20 +135,28 @@ def share_host_cpu(host: CpuHost, vms: Sequence[VmCpu]) -> HostCpu:
     return _result(host, vms, ends, together.value)
 
 
-def entitlement(host: CpuHost, vms: Sequence[VmCpu], smt_gain: float) -> Float64:
-    """Cores of work that each VM may do, by shares, reservation and limit.
+def entitlement(host: CpuHost, vms: Sequence[VmCpu]) -> Float64:
+    """Cores that each VM gets when all vCPUs of all VMs always have work: what shares guarantee.
 
-    Raises: ModelError if the reservations exceed the host.
+    clip(level * shares, reservation, min(limit, vcpus)), by weighted max-min.
     """
-    capacity = host.cores * (1.0 + smt_gain) if host.smt else host.cores
+    _check_reservations(host, vms)
+    ceiling = [min(float(vm.vcpus), vm.limit_cores or math.inf) for vm in vms]
+    weight = [vm.shares_per_vcpu * vm.vcpus for vm in vms]
+    floor = [vm.reservation_cores for vm in vms]
+    return fill(_capacity(host, parameter("smt_gain").value), weight, ceiling, floor=floor)
+
+
+def _capacity(host: CpuHost, smt_gain: float) -> float:
+    return host.cores * (1.0 + smt_gain) if host.smt else host.cores
+
+
+def _check_reservations(host: CpuHost, vms: Sequence[VmCpu]) -> None:
     reserved = sum(vm.reservation_cores for vm in vms)
     if reserved > host.cores * (1 + 1e-9):
         raise ModelError(
             f"The VMs reserve {reserved:g} cores, expected at most the host's {host.cores:g}."
         )
-    ceiling = [min(vm.vcpus * vm.use, vm.limit_cores or math.inf) for vm in vms]
-    weight = [vm.shares_per_vcpu * vm.vcpus for vm in vms]
-    return fill(capacity, weight, ceiling, floor=[vm.reservation_cores for vm in vms])
 
 
 @dataclass(frozen=True)
@@ -158,35 +168,43 @@ class _Waits:
     wait: Float64
 
 
-def _waits(
-    host: CpuHost, vms: Sequence[VmCpu], entitled: Float64, smt_gain: float, together: float
-) -> _Waits:
+def _waits(host: CpuHost, vms: Sequence[VmCpu], smt_gain: float, together: float) -> _Waits:
     width = np.array([vm.vcpus for vm in vms], np.float64)
     use = np.array([vm.use if vm.use > _IDLE else 0.0 for vm in vms])
     mean = float(width @ use / width.sum())
+    if mean == 0.0:
+        return _Waits(use, use, use)
     run, ready = _closed(host, width, mean, smt_gain, together)
-    awake = use > 0
     sleep = (1.0 - use) / np.maximum(use, _IDLE)
-    total = float(width[awake] @ (1.0 / (run + ready + sleep[awake])))
-    work = _spread(total, width, run + sleep, np.where(awake, entitled, 0.0)) / width
-    wait = np.where(awake, 1.0 - work * (run + sleep), 0.0)
+    total = float(width.sum()) / (run + ready + (1.0 - mean) / mean)
+    work = np.where(use > 0, _spread(total, vms, width, run, sleep), 0.0) / width
+    wait = np.where(use > 0, 1.0 - work * (run + sleep), 0.0)
     return _Waits(work, run * work, np.maximum(0.0, wait))
 
 
-def _spread(total: float, width: Float64, around: Float64, entitled: Float64) -> Float64:
-    """Work of each VM: the same wait for all, but none beyond what it is entitled to.
+def _spread(
+    total: float, vms: Sequence[VmCpu], width: Float64, run: float, sleep: Float64
+) -> Float64:
+    """Work of each VM, `total` together: a vCPU at work progresses in proportion to its shares.
 
-    The wait per unit of work is the longest with which the VMs still do `total` together; around:
-    time per unit of work without any wait.
+    A unit of work takes max(run, k / shares) and the sleep after it, within reservation and
+    limit; k is found by halving.
     """
-    low, high = 0.0, 1.0
-    while high < 1e12 and np.minimum(entitled, width / (around + high)).sum() > total:
+    shares = np.array([vm.shares_per_vcpu for vm in vms])
+    most = np.minimum(width / (run + sleep), [vm.limit_cores or math.inf for vm in vms])
+    least = np.minimum([vm.reservation_cores for vm in vms], most)
+
+    def work(k: float) -> Float64:
+        return np.asarray(np.clip(width / (np.maximum(run, k / shares) + sleep), least, most))
+
+    low, high = 0.0, float(shares.max())
+    while high < 1e18 and work(high).sum() > total:
         high *= 4.0
     for _ in range(80):
-        wait = (low + high) / 2.0
-        enough = np.minimum(entitled, width / (around + wait)).sum() >= total * (1.0 - 1e-12)
-        low, high = (wait, high) if enough else (low, wait)
-    return np.asarray(np.minimum(entitled, width / (around + low)))
+        middle = (low + high) / 2.0
+        enough = work(middle).sum() >= total
+        low, high = (middle, high) if enough else (low, middle)
+    return work(high)
 
 
 def _closed(

@@ -11,6 +11,7 @@ from capsim.contention.hypervisor import (
     CpuHost,
     VmCpu,
     costop_part,
+    entitlement,
     overcommit_curve,
     replay_host_cpu,
     share_host_cpu,
@@ -107,6 +108,43 @@ def test_replay_and_shares_agree_on_who_gets_the_cpu():
     vms = [VmCpu(vcpus=4, use=1.0), VmCpu(vcpus=4, use=1.0, shares_per_vcpu=3000)]
     replayed = replay_host_cpu(host, vms, seconds=30).run_share.to_numpy() * 4
     assert replayed == pytest.approx(share_host_cpu(host, vms).work, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "vms",
+    [
+        [VmCpu(vcpus=8, use=0.3)] * 4
+        + [VmCpu(vcpus=1, use=0.6)] * 16
+        + [VmCpu(vcpus=2, use=0.2)] * 8,
+        [VmCpu(vcpus=4, use=0.8)] * 6 + [VmCpu(vcpus=2, use=0.2)] * 6,
+        [VmCpu(vcpus=4, use=0.8, shares_per_vcpu=2000)] * 3
+        + [VmCpu(vcpus=4, use=0.8, shares_per_vcpu=500)] * 3,
+    ],
+    ids=["widths", "uses", "shares"],
+)
+def test_unequal_vms_work_as_much_as_in_the_replay(vms):
+    host = CpuHost(cores=16, hypervisor="kvm")
+    replayed = replay_host_cpu(host, vms, seconds=40)
+    got = share_host_cpu(host, vms)
+    width = np.array([vm.vcpus for vm in vms])
+    kinds = sorted({(vm.vcpus, vm.use, vm.shares_per_vcpu) for vm in vms})
+    for kind in kinds:
+        rows = [v for v, vm in enumerate(vms) if (vm.vcpus, vm.use, vm.shares_per_vcpu) == kind]
+        run = replayed.run_share[rows].mean()
+        assert (got.work / width)[rows].mean() == pytest.approx(run, abs=0.025)
+        assert got.ready[rows, 0].mean() == pytest.approx(
+            replayed.ready_share[rows].mean(), abs=0.05
+        )
+
+
+@given(VMS, st.floats(1, 16), st.floats(1, 5))
+@settings(deadline=None, max_examples=40)
+def test_more_shares_never_give_a_vm_less(vms, cores, factor):
+    host = CpuHost(cores=cores)
+    more = vms[0].model_copy(update={"shares_per_vcpu": vms[0].shares_per_vcpu * factor})
+    before, after = share_host_cpu(host, vms), share_host_cpu(host, [more, *vms[1:]])
+    assert after.work[0] >= before.work[0] - 1e-7
+    assert entitlement(host, [more, *vms[1:]])[0] >= entitlement(host, vms)[0] - 1e-7
 
 
 def test_a_reservation_is_honoured_and_more_than_the_host_is_refused():
