@@ -25,21 +25,62 @@ def latency_factor(use: float, slope: float, queue: float) -> float:
 
 @njit(cache=True)
 def tenant_speed(core: float, stall: float, miss_floor: float, reuse: float) -> float:
-    """Greatest speed s with s * (core + stall * m(s)) = 1, m = floor + (1 - floor) exp(-reuse s).
+    """Greatest speed s with s (core + stall m) = 1, m = floor + (1 - floor) exp(-reuse s).
 
     core: time per unit of work without misses; stall: of misses, if every access missed; reuse:
-    how often a line is touched within the cache's turnover, at speed 1. The step
-    s -> 1 / (core + stall m(s)) is rising in s, so from 1 / core it falls monotonically to the
-    greatest fixed point; Steffensen would be quicker, this cannot miss.
+    how often a line is touched within the cache's turnover, at speed 1. With y = reuse s,
+    f(y) = y (core + stall m(y)) = reuse. f is concave up to y = 2 and convex beyond, so Newton's
+    steps approach a root beyond 2 from above without passing it; if they leave the convex part
+    there is none, and the only root is approached from 0, again from one side.
     """
-    speed = 1.0 / core
-    for _ in range(200):
-        miss = miss_floor + (1.0 - miss_floor) * math.exp(-reuse * speed)
-        after = 1.0 / (core + stall * miss)
-        if speed - after <= 1e-9 * speed:
-            return after
-        speed = after
-    return speed
+    if reuse < 1e-12:
+        return 1.0 / (core + stall)
+    fixed = core + stall * miss_floor
+    loss = stall * (1.0 - miss_floor)
+    y = reuse / fixed
+    for _ in range(100):
+        decay = loss * math.exp(-y)
+        slope = fixed + decay * (1.0 - y)
+        if y <= 2.0 or slope <= 0.0:
+            break
+        step = (y * (fixed + decay) - reuse) / slope
+        y -= step
+        if step <= 1e-12 * y:
+            return y / reuse
+    y = 0.0
+    for _ in range(100):
+        decay = loss * math.exp(-y)
+        step = (reuse - y * (fixed + decay)) / (fixed + decay * (1.0 - y))
+        y += step
+        if step <= 1e-12 * y:
+            break
+    return y / reuse
+
+
+@njit(cache=True)
+def _held(
+    part: int,
+    log_t: float,
+    cache_of: Int64,
+    core: Float64,
+    stall: Float64,
+    rate: Float64,
+    working_set: Float64,
+    streaming: Float64,
+    line: float,
+    speed: Float64,
+) -> float:
+    """Bytes that the tenants of one cache hold when a line stays for exp(log_t) after its use."""
+    held = 0.0
+    t = math.exp(log_t)
+    for i in range(core.shape[0]):
+        if cache_of[i] != part:
+            continue
+        reuse = rate[i] * (1.0 - streaming[i]) * t * line / working_set[i]
+        speed[i] = tenant_speed(core[i], stall[i], streaming[i], reuse)
+        held += working_set[i] * (1.0 - math.exp(-reuse * speed[i]))
+        held += rate[i] * streaming[i] * speed[i] * t * line
+    return held
 
 
 @njit(cache=True)
@@ -59,31 +100,33 @@ def _turnover(
 
     A line stays for the time T after its last use; a tenant with rate a over a working set W then
     holds W (1 - exp(-a T line / W)), and a stream of fresh lines holds a T line. T is the largest
-    for which all fits. Bisection on log T: occupancy rises with T, also through the speeds.
+    for which all fits, found by bisection on log T: what is held rises with T, also through the
+    speeds. Where a tenant stalls so much that slowing costs it its cache and losing cache slows
+    it, what is held jumps at T; the two sides are then mixed so that the cache is just full.
     """
-    n = core.shape[0]
     low, high = -40.0, 40.0
-    for step in range(60):
-        # First the whole range: when everything fits for ever, nothing is evicted.
-        log_t = high if step == 0 else (low + high) / 2.0
-        held = 0.0
-        for i in range(n):
-            if cache_of[i] != part:
-                continue
-            t = math.exp(log_t)
-            fresh = 1.0 - streaming[i]
-            reuse = rate[i] * fresh * t * line / working_set[i]
-            speed[i] = tenant_speed(core[i], stall[i], streaming[i], reuse)
-            held += working_set[i] * (1.0 - math.exp(-reuse * speed[i]))
-            held += rate[i] * streaming[i] * speed[i] * t * line
-        if step == 0 and held <= cache_bytes:
-            return
+    # When everything fits for ever, nothing is evicted.
+    if (
+        _held(part, high, cache_of, core, stall, rate, working_set, streaming, line, speed)
+        <= cache_bytes
+    ):
+        return
+    while high - low > 1e-7:
+        middle = (low + high) / 2.0
+        held = _held(part, middle, cache_of, core, stall, rate, working_set, streaming, line, speed)
         if held > cache_bytes:
-            high = log_t
+            high = middle
         else:
-            low = log_t
-        if high - low < 1e-7:
-            return
+            low = middle
+    above = _held(part, high, cache_of, core, stall, rate, working_set, streaming, line, speed)
+    upper = speed.copy()
+    below = _held(part, low, cache_of, core, stall, rate, working_set, streaming, line, speed)
+    if above - below > 1e-5 * cache_bytes:
+        share = (cache_bytes - below) / (above - below)
+        for i in range(core.shape[0]):
+            if cache_of[i] == part:
+                # What a working set holds is linear in its misses, and so in the time of work.
+                speed[i] = 1.0 / (share / upper[i] + (1.0 - share) / speed[i])
 
 
 @njit(cache=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,7 +96,8 @@ def test_what_the_tenants_hold_fits_the_cache(traits):
             continue
         reused = max(0.0, (miss[i] - stream) / (1 - stream))
         held += working * (1 - reused)
-    assert held <= 22 * MIB * 1.001
+    # Where what is held jumps (a tenant that stalls for most of its time) it is near the size.
+    assert held <= 22 * MIB * 1.02
 
 
 def test_two_equal_tenants_share_the_cache_as_plain_python_says():
@@ -111,16 +110,24 @@ def test_two_equal_tenants_share_the_cache_as_plain_python_says():
     assert latency == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_step_of_one_tenant_falls_monotonically_to_its_greatest_fixed_point():
-    for stall in (0.1, 1.0, 5.0, 20.0):
-        for reuse in (0.0, 0.5, 3.0, 30.0):
-            speed = kernels.tenant_speed(1.0, stall, 0.1, reuse)
-            assert 1 / (1 + stall) - 1e-9 <= speed <= 1
-            step = 1 / (1 + stall * (0.1 + 0.9 * math.exp(-reuse * speed)))
-            assert step == pytest.approx(speed, rel=1e-4)
-            above = np.linspace(speed * 1.001, 1.0, 50)
-            after = 1 / (1 + stall * (0.1 + 0.9 * np.exp(-reuse * above)))
-            assert (after <= above).all()
+def test_a_tenant_that_stalls_for_most_of_its_time_still_fills_its_cache():
+    """Alone it holds the whole cache, so it misses what the cache cannot hold."""
+    for working in (23 * MIB, 24 * MIB, 30 * MIB, 64 * MIB):
+        miss = solve([(1, 1.6e8, working, 0.0, 1.0, 0.0)])[3]
+        assert miss[0] == pytest.approx(1 - 22 * MIB / working, abs=0.02)
+
+
+@given(st.floats(1, 3), st.floats(0, 50), st.floats(0, 1), st.floats(0, 200))
+@settings(deadline=None, max_examples=100)
+def test_a_tenants_speed_is_the_greatest_fixed_point_of_its_own_slowing(core, stall, floor, reuse):
+    speed = kernels.tenant_speed(core, stall, floor, reuse)
+
+    def step(s):
+        return 1 / (core + stall * (floor + (1 - floor) * np.exp(-reuse * s)))
+
+    assert step(speed) == pytest.approx(speed, rel=1e-6)
+    above = speed + np.linspace(0.01, 1, 400) * (1 / core - speed)
+    assert (step(above) <= above + 1e-9).all()
 
 
 def test_tenants_who_want_more_bandwidth_than_there_is_get_all_of_it_and_no_more():
