@@ -65,9 +65,10 @@ class Interval:
         """Whole numbers, rounded down; a hair below a whole number counts as that number."""
         return Interval(*(math.floor(x + 1e-9) for x in self.ends))
 
-    def at_least(self, least: float) -> Interval:
-        """No end below `least`."""
-        return Interval(*(max(x, least) for x in self.ends))
+    def at_least(self, least: Interval | float) -> Interval:
+        """No end below that of `least`."""
+        b = as_interval(least)
+        return Interval(*(max(x, y) for x, y in zip(self.ends, b.ends, strict=True)))
 
     def at_most(self, most: Interval | float) -> Interval:
         """No end above that of `most`."""

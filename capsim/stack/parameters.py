@@ -124,7 +124,7 @@ def rows_of(platform: str, name: str, *, version: str = "") -> tuple[Parameter, 
 
 
 def parameter(platform: str, name: str, applies_to: str = "", *, version: str = "") -> Parameter:
-    """The one row of a fact whose `applies_to` begins so.
+    """The one row of a fact whose `applies_to` is or begins so.
 
     Raises: ModelError if there is none, or more than one.
 
@@ -132,7 +132,8 @@ def parameter(platform: str, name: str, applies_to: str = "", *, version: str = 
     Interval(value=2621440.0, low=2621440.0, high=2621440.0)
     """
     rows = rows_of(platform, name, version=version)
-    found = [row for row in rows if row.applies_to.startswith(applies_to)]
+    exact = [row for row in rows if row.applies_to == applies_to]
+    found = exact or [row for row in rows if row.applies_to.startswith(applies_to)]
     if len(found) != 1:
         told = "; ".join(row.applies_to for row in rows)
         raise ModelError(
