@@ -43,7 +43,7 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Unit:
+class UnitSize:
     """What is to run many times: one program or container, with what it needs."""
 
     cores: float
@@ -114,7 +114,9 @@ class Stack:
     @property
     def cost_words(self) -> str:
         """What the layers charge."""
-        told = [cost.words for layer in self.platform.layers for cost in layer.costs]
+        told = [
+            f"{layer.name}: {cost.words}" for layer in self.platform.layers for cost in layer.costs
+        ]
         return "; ".join(told) or "no charge of its own"
 
     @property
@@ -135,7 +137,7 @@ class StackComparison:
 
     profile: WorkloadProfile
     host: Host
-    unit: Unit
+    unit: UnitSize
     nodes: int
     """Node VMs that share the host, where a platform has any."""
     stacks: tuple[Stack, ...]
@@ -249,7 +251,7 @@ _STATED = (
 def compare_stacks(
     workload: WorkloadProfile | str,
     host: Host,
-    unit: Unit,
+    unit: UnitSize,
     *,
     stacks: Sequence[str] = FIVE_STACKS,
     node_cores: float = NODE_CORES,
@@ -265,7 +267,7 @@ def compare_stacks(
     Raises: ModelError for sizes that are not above 0, or an unknown workload or platform.
     Model: docs/models/stack.md.
 
-    >>> cs.compare_stacks("web-api", cs.Host(64, 256), cs.Unit(1, 2)).summary()
+    >>> cs.compare_stacks("web-api", cs.Host(64, 256), cs.UnitSize(1, 2)).summary()
     """
     mix = profile(workload) if isinstance(workload, str) else workload
     _check("node", cores=node_cores)

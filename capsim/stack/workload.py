@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from capsim.data_files import data_path
-from capsim.errors import ModelError, clip, nearest
+from capsim.errors import ModelError, nearest
 from capsim.scenario import Assumption
 from capsim.stack.interval import Interval, as_interval
 
@@ -81,10 +81,10 @@ class WorkloadProfile:
         Raises: ModelError if no weight is positive, or one is negative or unknown.
         """
         total = math.fsum(weights.values())
-        if not total > 0 or min(weights.values()) < 0:
+        if not math.isfinite(total) or total <= 0 or min(weights.values()) < 0:
             raise ModelError(
-                f"profile {name!r}: weights are {clip(weights)}, expected at least one above 0 "
-                "and none below."
+                f"profile {name!r}: the weights of its parts sum to {total:g}, the least is "
+                f"{min(weights.values(), default=0):g}; expected at least one above 0, none below."
             )
         return cls.of(name, **{part: weight / total for part, weight in weights.items()})
 

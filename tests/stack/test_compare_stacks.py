@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from capsim import catalogue
 from capsim.errors import ModelError
 from capsim.stack import orchestrator
-from capsim.stack.compare import Host, Unit, compare_stacks
+from capsim.stack.compare import Host, UnitSize, compare_stacks
 from capsim.stack.interval import Interval, as_interval
 from capsim.stack.layer import Amount
 from capsim.stack.platform import fill
@@ -20,11 +20,11 @@ from capsim.stack.serverless import fargate_size
 from capsim.stack.workload import PARTS
 
 MIB, GIB = 2**20, 2**30
-HOST, UNIT = Host(64, 256), Unit(1, 2)
+HOST, UNIT = Host(64, 256), UnitSize(1, 2)
 ALL = platforms()
 
 hosts = st.builds(Host, st.integers(2, 256), st.floats(4, 2048))
-units = st.builds(Unit, st.floats(0.05, 8), st.floats(0.05, 32))
+units = st.builds(UnitSize, st.floats(0.05, 8), st.floats(0.05, 32))
 
 
 def compared(stacks=ALL, workload="web-api", host=HOST, unit=UNIT, **more):
@@ -90,10 +90,10 @@ def test_a_node_loses_what_the_catalogue_says_of_the_same_machine(service, machi
 
 
 def test_pods_of_a_node_share_a_kernel_and_are_capped():
-    tiny = compared(("eks",), unit=Unit(0.01, 0.01))["eks"]
+    tiny = compared(("eks",), unit=UnitSize(0.01, 0.01))["eks"]
     assert tiny.units_per_kernel == as_interval(110)
     assert tiny.units == as_interval(110 * 8)
-    few = compared(("eks",), unit=Unit(0.01, 0.01), node_cores=64)["eks"]
+    few = compared(("eks",), unit=UnitSize(0.01, 0.01), node_cores=64)["eks"]
     assert few.units == as_interval(250)
 
 
@@ -111,7 +111,7 @@ def test_fargate_rounds_a_pod_up_to_the_next_size(pod, size):
 
 
 def test_a_pod_on_fargate_gets_256_mib_before_it_is_rounded():
-    stack = compared(unit=Unit(1, 8))["fargate"]
+    stack = compared(unit=UnitSize(1, 8))["fargate"]
     assert stack.filling.guest.cores.value == 2
     assert stack.filling.guest.memory.value == 9 * GIB
     assert stack.units.value == 28
@@ -120,7 +120,7 @@ def test_a_pod_on_fargate_gets_256_mib_before_it_is_rounded():
 
 def test_a_pod_too_large_for_fargate_is_one_sentence():
     with pytest.raises(ModelError, match="Fargate has no size for a pod of 17 cores") as caught:
-        compared(unit=Unit(17, 8))
+        compared(unit=UnitSize(17, 8))
     assert "\n" not in str(caught.value)
 
 
@@ -177,7 +177,7 @@ def test_units_and_what_layers_take_never_exceed_the_host(host, unit, key):
 @settings(max_examples=40, deadline=None)
 @given(host=hosts, unit=units, more=st.floats(1, 3), key=st.sampled_from(ALL))
 def test_a_larger_unit_never_raises_the_number_that_fits(host, unit, more, key):
-    larger = Unit(unit.cores * more, unit.memory_gib * more)
+    larger = UnitSize(unit.cores * more, unit.memory_gib * more)
     try:
         counts = [compared((key,), host=host, unit=each)[key].units for each in (unit, larger)]
     except ModelError:
@@ -212,7 +212,7 @@ def test_explain_tells_the_five_things_of_each_layer_with_sources():
     assert "USD per hour" in eks["costs"]
     assert "amazon-eks-ami" in eks["rests_on"]
     assert told["rests_on"].str.len().gt(5).all()
-    rounded = compared(unit=Unit(1, 8)).explain("fargate")
+    rounded = compared(unit=UnitSize(1, 8)).explain("fargate")
     assert "rounded up to 2 cores, 9 GiB" in set(rounded["takes_each"])
 
 
@@ -239,8 +239,8 @@ def test_the_parts_of_the_slow_down_are_listed_by_stack():
     [
         (lambda: Host(0, 256), "host: cores is 0, expected a number above 0"),
         (lambda: Host(4, float("nan")), "host: memory_gib is nan"),
-        (lambda: Unit(-1, 2), "unit: cores is -1"),
-        (lambda: Unit(1, float("inf")), "unit: memory_gib is inf"),
+        (lambda: UnitSize(-1, 2), "unit: cores is -1"),
+        (lambda: UnitSize(1, float("inf")), "unit: memory_gib is inf"),
         (lambda: compared(("kmv",)), "unknown platform 'kmv' .did you mean 'kvm'"),
         (lambda: compared(()), "no stack to compare"),
         (lambda: compared(workload="webapi"), "unknown workload 'webapi' .did you mean 'web-api'"),
@@ -255,7 +255,7 @@ def test_an_absurd_wish_is_answered_by_one_sentence(ask, told):
 
 
 def test_a_unit_larger_than_the_host_fits_no_time():
-    assert compared(("kvm", "containers"), unit=Unit(100, 2))["kvm"].units == as_interval(0)
+    assert compared(("kvm", "containers"), unit=UnitSize(100, 2))["kvm"].units == as_interval(0)
 
 
 def test_a_comparison_of_five_stacks_takes_a_fraction_of_a_redraw():
