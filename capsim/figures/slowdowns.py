@@ -34,7 +34,7 @@ def stack_slowdowns(comparison: StackComparison) -> go.Figure:
     """
     from capsim.stack.workload import PART_NAMES, PARTS
 
-    figure = theme.blank(left=224, right=32, bottom=84)
+    figure = theme.blank(left=224, right=84, bottom=84)
     figure.update_layout(margin_t=168)
     rows, columns = len(comparison.stacks), len(PARTS)
     table = comparison.parts

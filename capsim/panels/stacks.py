@@ -74,7 +74,7 @@ class VmOrContainer:
     def _begin(self) -> None:
         self.comparison = self._ask()
         self.figure = live(stacks_picture(self.comparison))
-        self.figure.update_layout(height=_HEIGHT, margin={"l": LEFT, "r": 24, "t": 60, "b": 8})
+        self.figure.update_layout(height=_HEIGHT, margin={"l": LEFT, "r": 44, "t": 60, "b": 8})
 
     def respond(self) -> None:
         """What a move does: compare and move the marks; words and tables follow."""

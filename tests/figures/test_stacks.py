@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import capsim.figures as figures
-from capsim.figures.stacks import seconds, stack_series, stacks_picture, stacks_title, update_stacks
+from capsim.figures.stack_columns import seconds, stack_series
+from capsim.figures.stacks import stacks_picture, stacks_title, update_stacks
 from capsim.stack.compare import Host, UnitSize, compare_stacks
 from capsim.stack.measurements import measurement_table
 
