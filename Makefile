@@ -2,6 +2,7 @@
 #
 #   make lab    JupyterLab at notebooks/       LAB_ARGS="--no-browser --port 8890"
 #   make test   lint, types, tests             PYTEST_ARGS="-k scheduler"
+#   make nightly  property tests on many new examples   SCALE=20
 #   make bench  speed on this machine          BENCH_ARGS="--json"
 #   make docs   schema and rendered notebooks
 #   make lint   ruff and mypy alone
@@ -20,7 +21,7 @@ READY := .venv/.ready-$(KEY)
 # Where to find Chromium for browser tests and for pictures in decks; empty where there is none.
 BROWSER = BROWSER_PATH="$$(scripts/find_chromium.sh)"; export BROWSER_PATH
 
-.PHONY: setup lab test bench docs lint lock clean
+.PHONY: setup lab test nightly bench docs lint lock clean
 
 setup: $(READY)
 
@@ -48,6 +49,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+nightly: setup
+	@CAPSIM_TEST_SCALE=$(or $(SCALE),20) $(BIN)/python -m pytest -n logical --maxprocesses 8 \
+		-m "not notebook and not browser" $(PYTEST_ARGS)
 
 bench: setup
 	@$(BIN)/capsim bench $(BENCH_ARGS)

@@ -6,7 +6,18 @@ import random
 
 import capsim as cs
 from capsim.data_files import data_path
-from capsim.scenario import Container, Node, Template, TemplateTable, Unit
+from capsim.scenario import (
+    HOSTNAME_LABEL,
+    Container,
+    LabelSelector,
+    Node,
+    Template,
+    TemplateTable,
+    TopologySpreadConstraint,
+    Unit,
+)
+
+_ZONE = "topology.kubernetes.io/zone"
 
 
 def openb() -> cs.Scenario:
@@ -14,14 +25,21 @@ def openb() -> cs.Scenario:
     return cs.read(data_path("clusters", "openb"))
 
 
-def synthetic(nodes: int, pods: int, templates: int = 20, seed: int = 1) -> cs.Scenario:
-    """Nodes of nine sizes in three zones; pods of some templates that arrive mixed."""
+def synthetic(
+    nodes: int, pods: int, templates: int = 20, seed: int = 1, *, spread: bool = False
+) -> cs.Scenario:
+    """Nodes of nine sizes in three zones; pods of some templates that arrive mixed.
+
+    spread: every template is spread softly over hosts and zones, as kube-scheduler spreads the
+    pods of a Deployment behind a Service by default.
+    """
     draw = random.Random(seed)
     table = TemplateTable()
     keys = [
         table.key(
             Template(
                 labels={"app": f"app-{i}"},
+                topology_spread_constraints=_spread(f"app-{i}") if spread else (),
                 containers=(
                     Container(
                         requests={
@@ -40,7 +58,7 @@ def synthetic(nodes: int, pods: int, templates: int = 20, seed: int = 1) -> cs.S
         nodes=tuple(
             Node(
                 name=f"n{i:05d}",
-                labels={"topology.kubernetes.io/zone": f"z{i % 3}"},
+                labels={_ZONE: f"z{i % 3}", HOSTNAME_LABEL: f"n{i:05d}"},
                 allocatable={
                     "cpu": str(draw.choice((8, 16, 32))),
                     "memory": f"{draw.choice((32, 64, 128))}Gi",
@@ -51,4 +69,16 @@ def synthetic(nodes: int, pods: int, templates: int = 20, seed: int = 1) -> cs.S
         ),
         templates=table.templates,
         units=tuple(Unit(name=f"p{i}", template=draw.choice(keys)) for i in range(pods)),
+    )
+
+
+def _spread(app: str) -> tuple[TopologySpreadConstraint, ...]:
+    return tuple(
+        TopologySpreadConstraint(
+            max_skew=skew,
+            topology_key=key,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=LabelSelector(match_labels={"app": app}),
+        )
+        for key, skew in ((HOSTNAME_LABEL, 3), (_ZONE, 5))
     )

@@ -82,6 +82,18 @@ def place_150k() -> dict[str, Any]:
     return _placing(cs.compile_scenario(inputs.synthetic(5000, 150_000)), 15_000)
 
 
+def spread_150k() -> dict[str, Any]:
+    """The same pods, each template spread over hosts and zones; the yardstick is without."""
+    plain = _decided(cs.compile_scenario(inputs.synthetic(5000, 150_000)))
+    row = _decided(cs.compile_scenario(inputs.synthetic(5000, 150_000, spread=True)))
+    return _against(row, "the same without spread", plain["seconds_median"])
+
+
+def place_450k() -> dict[str, Any]:
+    """15,000 nodes, 450,000 pods in 20 templates."""
+    return _placing(cs.compile_scenario(inputs.synthetic(15_000, 450_000)), 5_000)
+
+
 def compile_150k() -> dict[str, Any]:
     """A scenario of 5,000 nodes and 150,000 pods to arrays, and its graph as CSR."""
     scenario = inputs.synthetic(5000, 150_000)
@@ -127,6 +139,8 @@ def plan_process() -> dict[str, Any]:
 BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "place-openb": ("1,523 nodes, 8,152 pods, 151 templates", place_openb),
     "place-150k": ("5,000 nodes, 150,000 pods, 20 templates", place_150k),
+    "spread-150k": ("the same, spread over hosts and zones", spread_150k),
+    "place-450k": ("15,000 nodes, 450,000 pods, 20 templates", place_450k),
     "compile-150k": ("5,000 nodes, 150,000 pods", compile_150k),
     "read-openb": ("1,523 nodes, 8,152 pods", read_openb),
     "pack-openb": ("8,152 pods, every packer", pack_openb),

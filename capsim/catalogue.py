@@ -1,11 +1,7 @@
 """The bundled machine catalogue: what clouds rent out, as a table and as nodes.
 
-Sources and dates of the rows are in data/README.md. The reserve that a managed Kubernetes keeps
-of a machine for itself is the rule of each service:
-- EKS: awslabs/amazon-eks-ami, nodeadm/internal/kubelet (2026-07-23); caps of managed node groups
-  from awsdocs/amazon-eks-user-guide (2024-12-18).
-- GKE: GKE documentation, plan-node-sizes (2025), as restated in public code.
-- AKS 1.29 and later: MicrosoftDocs/azure-aks-docs, node-resource-reservations (2026-06-11).
+Sources and dates of the rows are in data/README.md. What a managed Kubernetes keeps of a machine
+for itself is the rule of each service (`capsim.stack.node_reserve`).
 """
 
 from __future__ import annotations
@@ -20,12 +16,12 @@ import pandas as pd
 from capsim.data_files import data_path
 from capsim.errors import ModelError, nearest
 from capsim.scenario import CPU, INSTANCE_TYPE_LABEL, MEMORY, PODS, Assumption, Node
+from capsim.stack.node_reserve import NodeReserve, most_pods, node_reserve
 
 Provider = Literal["aws", "azure", "gcp"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 NVIDIA_GPU = "nvidia.com/gpu"
 
-_MIB = 2**20
 _GIB = 2**30
 #: What every machine of the table says, whoever rents it out.
 COLUMNS = (
@@ -119,8 +115,8 @@ def node(entry: pd.Series, name: str, *, max_pods: int | None = None) -> Node:
     cores, memory = int(entry["vcpu"]), int(entry["memory_gib"] * _GIB)
     has: dict[str, Any] = {CPU: cores, MEMORY: memory, PODS: pods}
     has |= {NVIDIA_GPU: int(entry["gpus"])} if entry["gpus"] else {}
-    cpu_left = 1000 * cores - service.reserved_cpu(cores)
-    memory_left = max(0, memory - service.reserved_memory(memory, pods))
+    cpu_left = 1000 * cores - service.reserve.reserved_cpu(cores)
+    memory_left = max(0, memory - service.reserve.reserved_memory(memory, pods))
     left: dict[str, Any] = {**has, CPU: f"{cpu_left}m", MEMORY: memory_left}
     return Node(
         name=name,
@@ -132,94 +128,28 @@ def node(entry: pd.Series, name: str, *, max_pods: int | None = None) -> Node:
 
 @dataclass(frozen=True)
 class Service:
-    """What a managed Kubernetes keeps of a machine, and how many pods it allows on it."""
+    """The managed Kubernetes of a provider: what it keeps of a machine, how many pods it allows."""
 
-    name: str
+    reserve: NodeReserve
     max_pods: Callable[[pd.Series], int]
-    reserved_cpu: Callable[[int], int]
-    """Cores to milli-cores."""
-    reserved_memory: Callable[[int, int], int]
-    """Bytes and pods to bytes, with the eviction threshold."""
-    rule: str
-    source: str
 
     @property
     def assumption(self) -> Assumption:
         """The rule, as a result states it."""
-        return Assumption(name=f"reserve of {self.name} nodes", value=self.rule, source=self.source)
+        return self.reserve.assumption
 
 
 def _eks_max_pods(entry: pd.Series) -> int:
-    """ENIs x (addresses - 1) + 2, capped at 110 pods, at 250 from 30 vCPU on."""
-    cap = 110 if entry["vcpu"] < 30 else 250
+    """ENIs x (addresses - 1) + 2, within the cap of managed node groups."""
+    cap = most_pods("eks", int(entry["vcpu"]))
     limit = entry["max_pods_eni"]
     return cap if pd.isna(limit) else min(cap, int(limit))
 
 
-def _tiered_cpu(cores: int) -> int:
-    """6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of the rest.
-
-    Milli-cores, each tier in integers. The same for EKS and GKE.
-    """
-    third_and_fourth = min(max(cores - 2, 0), 2)
-    rest = max(cores - 4, 0)
-    return 60 * min(cores, 1) + 10 * (cores >= 2) + 5 * third_and_fourth + 5 * rest // 2
-
-
-def _aks_cpu(cores: int) -> int:
-    """60, 100 and 140 milli-cores for 1, 2 and 4 cores, then 10 for each core above 4."""
-    return 60 + 40 * (cores >= 2) + 20 * min(max(cores - 2, 0), 2) + 10 * max(cores - 4, 0)
-
-
-def _eks_memory(memory: int, pods: int) -> int:
-    return (255 + 11 * pods + 100) * _MIB
-
-
-def _aks_memory(memory: int, pods: int) -> int:
-    return min((20 * pods + 50) * 10**6, memory // 4) + 100 * _MIB
-
-
-def _gke_memory(memory: int, pods: int) -> int:
-    """25 % of the first 4 GiB, 20 % to 8, 10 % to 16, 6 % to 128, 2 % above; and the threshold."""
-    if memory < _GIB:
-        return (255 + 100) * _MIB
-    tiers = ((0, 4, 25), (4, 8, 20), (8, 16, 10), (16, 128, 6), (128, 2**20, 2))
-    kept = (
-        percent * max(0, min(memory, upper * _GIB) - lower * _GIB)
-        for lower, upper, percent in tiers
-    )
-    return sum(kept) // 100 + 100 * _MIB
-
-
-_TIERS = "CPU: 6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % above"
 SERVICES: dict[str, Service] = {
-    "aws": Service(
-        "EKS",
-        _eks_max_pods,
-        _tiered_cpu,
-        _eks_memory,
-        f"memory: 255 MiB + 11 MiB x max pods + 100 MiB eviction threshold; {_TIERS}; pods: by "
-        "network interfaces, at most 110 (250 from 30 vCPU on)",
-        "awslabs/amazon-eks-ami nodeadm (2026-07-23); awsdocs/amazon-eks-user-guide (2024-12-18)",
-    ),
-    "azure": Service(
-        "AKS",
-        lambda _: 110,
-        _aks_cpu,
-        _aks_memory,
-        "memory: the smaller of 20 MB x max pods + 50 MB and a quarter, + 100 MiB eviction "
-        "threshold; CPU: 60, 100, 140 m of 1, 2, 4 cores, 10 m for each above; pods: 110",
-        "MicrosoftDocs/azure-aks-docs, node-resource-reservations (2026-06-11)",
-    ),
-    "gcp": Service(
-        "GKE",
-        lambda _: 110,
-        _tiered_cpu,
-        _gke_memory,
-        "memory: 25 % of the first 4 GiB, 20 % to 8, 10 % to 16, 6 % to 128, 2 % above, + 100 MiB "
-        f"eviction threshold; {_TIERS}; pods: 110",
-        "GKE documentation, plan-node-sizes (2025), as restated in public code",
-    ),
+    "aws": Service(node_reserve("eks"), _eks_max_pods),
+    "azure": Service(node_reserve("aks"), lambda entry: most_pods("aks", int(entry["vcpu"]))),
+    "gcp": Service(node_reserve("gke"), lambda entry: most_pods("gke", int(entry["vcpu"]))),
 }
 
 

@@ -76,27 +76,27 @@ def test_max_pods_can_be_set_and_change_the_reserve():
 )
 def test_reserved_cpu_of_eks_and_gke_is_tiered(cores, milli):
     # GKE's documentation has 80 m of 4 cores and 110 m of 16.
-    assert catalogue.SERVICES["aws"].reserved_cpu(cores) == milli
-    assert catalogue.SERVICES["gcp"].reserved_cpu(cores) == milli
+    assert catalogue.SERVICES["aws"].reserve.reserved_cpu(cores) == milli
+    assert catalogue.SERVICES["gcp"].reserve.reserved_cpu(cores) == milli
 
 
 @pytest.mark.parametrize(
     ("cores", "milli"), [(1, 60), (2, 100), (4, 140), (8, 180), (16, 260), (32, 420), (64, 740)]
 )
 def test_reserved_cpu_of_aks_follows_its_table(cores, milli):
-    assert catalogue.SERVICES["azure"].reserved_cpu(cores) == milli
+    assert catalogue.SERVICES["azure"].reserve.reserved_cpu(cores) == milli
 
 
 def test_reserved_memory_of_gke_is_tiered():
     # 1 GiB + 0.8 + 0.8 + 0.06 x 112 GiB of 128 GiB, and 100 MiB.
-    kept = catalogue.SERVICES["gcp"].reserved_memory(128 * GIB, 110)
+    kept = catalogue.SERVICES["gcp"].reserve.reserved_memory(128 * GIB, 110)
     assert kept == pytest.approx((1 + 0.8 + 0.8 + 6.72) * GIB + 100 * MIB, abs=1)
-    assert catalogue.SERVICES["gcp"].reserved_memory(GIB // 2, 110) == 355 * MIB
+    assert catalogue.SERVICES["gcp"].reserve.reserved_memory(GIB // 2, 110) == 355 * MIB
 
 
 def test_reserved_memory_of_aks_is_the_smaller_of_pods_and_a_quarter():
     # The documentation's examples: 8 GB and 30 pods keep 650 MB, 4 GB and 70 pods 1000 MB.
-    reserve = catalogue.SERVICES["azure"].reserved_memory
+    reserve = catalogue.SERVICES["azure"].reserve.reserved_memory
     assert reserve(8 * 10**9, 30) == 650 * 10**6 + 100 * MIB
     assert reserve(4 * 10**9, 70) == 1000 * 10**6 + 100 * MIB
 
@@ -119,4 +119,4 @@ def test_every_machine_of_the_catalogue_makes_a_node():
 def test_rules_name_their_source():
     for service in catalogue.SERVICES.values():
         assert service.assumption.source
-        assert service.name in service.assumption.name
+        assert service.reserve.name in service.assumption.name

@@ -3,7 +3,8 @@
 numba keys its cache by a hash of the kernel's own file: a jitted function or a constant that
 comes from another file can change without the cached machine code noticing, and old results
 come back silently. So a kernel file calls only its own functions, and takes constants as
-arguments.
+arguments. Files of one folder `_kernels` may call each other: there the cache is keyed by the
+whole folder (capsim.kernels).
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from capsim.kernels import kernel_of
+
 ROOT = Path(__file__).parents[1]
-KERNEL_FILES = sorted((ROOT / "capsim").rglob("_kernels.py"))
+KERNEL_FILES = sorted((ROOT / "capsim").rglob("_*kernels.py"))
+FOLDER_FILES = sorted((ROOT / "capsim").rglob("_kernels/*.py"))
 JIT_NAMES = {"njit", "jit", "vectorize", "guvectorize", "stencil"}
 
 
 def is_cached_jit(decorator: ast.expr) -> bool:
-    """Whether a decorator reads @njit(..., cache=True), @numba.jit(..., cache=True) or alike."""
+    """Whether a decorator is a folder's own, or reads @njit(..., cache=True) or alike."""
+    if isinstance(decorator, ast.Name):
+        return decorator.id in {"kernel", "inlined"}
     if not isinstance(decorator, ast.Call):
         return False
     name = decorator.func.attr if isinstance(decorator.func, ast.Attribute) else decorator.func
@@ -30,11 +36,13 @@ def is_cached_jit(decorator: ast.expr) -> bool:
     )
 
 
-def names_from_capsim(tree: ast.Module) -> set[str]:
-    """Names that a file binds by importing from capsim, at any depth, relative imports too."""
+def names_from_capsim(tree: ast.Module, own: str = "") -> set[str]:
+    """Names that a file binds by importing from capsim, but for its own folder of kernels."""
     bound = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
+            if own and (node.module or "").startswith(f"{own}."):
+                continue
             if node.level or (node.module or "").partition(".")[0] == "capsim":
                 bound |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -61,10 +69,10 @@ def names_built_on(tree: ast.Module, foreign: set[str]) -> set[str]:
     return tainted
 
 
-def stale_uses(source: str) -> list[str]:
-    """What cached kernels of a file use that numba's cache would not see change."""
+def stale_uses(source: str, own: str = "") -> list[str]:
+    """What cached kernels of a file in the folder `own` use that the cache would not notice."""
     tree = ast.parse(source)
-    tainted = names_built_on(tree, names_from_capsim(tree))
+    tainted = names_built_on(tree, names_from_capsim(tree, own))
     return [
         f"line {part.lineno}: {function.name} uses {part.id}"
         for function in ast.walk(tree)
@@ -81,6 +89,24 @@ def stale_uses(source: str) -> list[str]:
 )
 def test_a_cached_kernel_uses_nothing_of_another_file(path: Path):
     assert stale_uses(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "path", FOLDER_FILES, ids=[path.relative_to(ROOT).as_posix() for path in FOLDER_FILES]
+)
+def test_kernels_in_several_files_use_nothing_from_outside_their_folder(path: Path):
+    own = ".".join(path.parent.relative_to(ROOT).parts)
+    assert stale_uses(path.read_text(), own) == []
+    assert "njit(" not in path.read_text(), "kernels of a folder carry its hash: use its `kernel`"
+
+
+def test_a_change_in_any_file_of_a_folder_gives_its_kernels_another_name(tmp_path: Path):
+    (tmp_path / "a.py").write_text("")
+    before, after = (lambda x: x), (lambda x: x)
+    kernel_of(tmp_path)(before)
+    (tmp_path / "b.py").write_text("")
+    kernel_of(tmp_path)(after)
+    assert before.__qualname__ != after.__qualname__
 
 
 KERNEL = "from numba import njit\n{imports}\n@njit(cache=True)\ndef kernel(x):\n    return {body}\n"

@@ -17,6 +17,8 @@ from capsim.figures.headroom import headroom, headroom_curve
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
+from capsim.figures.slowdowns import measured_slowdowns, stack_slowdowns
+from capsim.figures.stacks import stacks
 from capsim.figures.stranded import stranded_by_shape, stranded_capacity
 from capsim.figures.utilisation import utilisation, utilisation_curves, utilisation_title
 
@@ -35,8 +37,11 @@ __all__ = [
     "headroom_curve",
     "map_cells",
     "map_title",
+    "measured_slowdowns",
     "packers",
     "pending",
+    "stack_slowdowns",
+    "stacks",
     "stranded_by_shape",
     "stranded_capacity",
     "utilisation",

@@ -8,5 +8,12 @@ A panel shows itself as the last line of a notebook's cell. Without a notebook i
 
 from capsim.panels.common import DeckTray
 from capsim.panels.machines import HowManyMachines, how_many_machines
+from capsim.panels.stacks import VmOrContainer, vm_or_container
 
-__all__ = ["DeckTray", "HowManyMachines", "how_many_machines"]
+__all__ = [
+    "DeckTray",
+    "HowManyMachines",
+    "VmOrContainer",
+    "how_many_machines",
+    "vm_or_container",
+]

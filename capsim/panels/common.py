@@ -101,14 +101,18 @@ class Controls:
         name = next(name for name, each in self._controls.items() if each is slider)
         return {name: value} if slider.min <= value <= slider.max else {}
 
-    def reset(self) -> None:
-        """Puts every control back to where it was, as one move."""
+    def put(self, values: Mapping[str, Any]) -> None:
+        """Moves several controls without an answer to each."""
         self._muted = True
         try:
-            for name, value in self._initial.items():
+            for name, value in values.items():
                 self._controls[name].value = value
         finally:
             self._muted = False
+
+    def reset(self) -> None:
+        """Puts every control back to where it was, as one move."""
+        self.put(self._initial)
         self._respond()
 
 

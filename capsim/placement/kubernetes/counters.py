@@ -21,7 +21,7 @@ from capsim.placement.kubernetes import (
     volume_restrictions,
 )
 from capsim.placement.kubernetes._kernels import Asks, Cells, Counts, Rows
-from capsim.placement.kubernetes.cells import cells
+from capsim.placement.kubernetes.cells import Way, Ways, cells
 from capsim.placement.kubernetes.chosen import Choice, Namespaces, Peer
 from capsim.placement.kubernetes.classes import Kind
 from capsim.placement.kubernetes.inter_pod_affinity import Term, Terms
@@ -96,11 +96,16 @@ class Counters:
 
     rows: Rows
     asks: Asks
-    cells: Cells
+    ways: Ways
     shun: tuple[Int64, Int64]
     """The rows of asks.shun_row, ragged by class, of those who shun the unit."""
     lone: tuple[Int64, Int64]
     """And of those who use its claims, where only one unit may."""
+
+    @property
+    def cells(self) -> Cells:
+        """How classes see the nodes."""
+        return self.ways.cells
 
     def empty(self) -> Counts:
         """Counters without any unit."""
@@ -150,18 +155,15 @@ class _Compiler:
         rows = self._rows()
         key_of = rows.key.tolist()
         ways = [self._way(c, each, key_of) for c, each in enumerate(asked)]
-        way_of, way_tables = cells(rows.domain, ways)
+        found = cells(rows.domain, self.static.node_class, ways)
         shun, lone = ([each.shun for each in asked], [each.lone for each in asked])
-        tables = _asks(asked, way_of)
-        return Counters(rows, tables, way_tables, _ragged(shun), _ragged(lone))
+        asks = _asks(asked, found.way_of)
+        return Counters(rows, asks, found, _ragged(shun), _ragged(lone))
 
-    def _way(self, c: int, asked: _Asked, key_of: Sequence[int]) -> frozenset[int] | None:
-        """The keys by which nodes are grouped for a class; None where it has no terms."""
-        used = frozenset(key_of[q] for q in asked.rows)
-        if not used:
-            return None
-        # Where raw scores of labels and taints differ among nodes, each node is asked.
-        return frozenset((-1,)) if self.static.varies[c] else used
+    def _way(self, c: int, asked: _Asked, key_of: Sequence[int]) -> Way | None:
+        """How a class tells nodes apart; None where it has no terms."""
+        rows = tuple((q, key_of[q]) for q in sorted(set(asked.rows)))
+        return Way(rows, bool(self.static.varies[c])) if rows else None
 
     # What a class looks at ------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.placement.kubernetes import _kernels
-from capsim.placement.kubernetes._kernels import Memory, Residents
+from capsim.placement.kubernetes._kernels import Memory, Piles, Residents
 from capsim.placement.kubernetes.engine import Engine, State
 from capsim.placement.kubernetes.static import FITS
 from capsim.placement.kubernetes.volume_binding import Verdict
@@ -17,6 +17,8 @@ from capsim.topology import Int32, Int64
 
 #: Scores kept at once, over all classes of units (4 bytes each).
 _CACHED_SCORES = 2**26
+#: Levels of a class at most; where there are more, each node is asked.
+_MOST_LEVELS = 64
 _NO_SLOT = -1
 
 
@@ -269,6 +271,34 @@ def _memory(engine: Engine, expected: Int64) -> Memory:
         np.empty(room, np.int64),
         np.empty(room, np.int64),
         engine.scratch(),
+        _piles(engine, slot_of),
+    )
+
+
+def _piles(engine: Engine, slot_of: Int64) -> Piles:
+    """Room for the piles of the classes that keep their scores, as far as there is memory."""
+    nodes, ways = len(engine.topology.scenario.nodes), engine.counters.ways
+    having = np.flatnonzero((ways.pile_way >= 0) & (slot_of >= 0))
+    way, hosts = ways.pile_way[having], [ways.hosts[c] for c in having.tolist()]
+    rows = len(having)
+    row_of = np.full(len(slot_of), -1, np.int64)
+    row_of[having] = np.arange(rows)
+    width = 2 * int(ways.cells.leaves[way].max(initial=1))
+    cells = int(np.diff(ways.cells.start)[way].max(initial=0))
+    return Piles(
+        row_of,
+        way,
+        np.cumsum([0, *(len(each) for each in hosts)]).astype(np.int64),
+        np.array([q for each in hosts for q in each], np.int64),
+        np.full((rows, nodes), -1, np.int32),
+        np.zeros((rows, _MOST_LEVELS, max((len(each) for each in hosts), default=0)), np.int64),
+        np.zeros((rows, _MOST_LEVELS), np.int64),
+        np.zeros((rows, _MOST_LEVELS, cells), np.int32),
+        np.zeros(rows, np.int64),
+        np.full((rows, _MOST_LEVELS), -1, np.int64),
+        # Not touched, so not taken from the machine, until a level needs its tree.
+        np.empty((min(rows * _MOST_LEVELS, _CACHED_SCORES // width), width), np.int32),
+        np.zeros(1, np.int64),
     )
 
 
