@@ -380,13 +380,22 @@ class Engine:
             request, checked = np.hstack([request, own]), np.hstack([checked, asked])
         self._held = self._holds(rows)
         ports, disks = self._against(rows)
+        taken = [[*a, *b] for a, b in zip(ports, disks, strict=True)]
+        self._conflicts = _ragged(taken)
         return Units(
             request,
             checked,
             np.ascontiguousarray(topology.scoring_request[rows]),
             np.ascontiguousarray(topology.accounted_request[rows]),
             np.ascontiguousarray(topology.gpu_share[rows]),
-            *_ragged([[*v, *a, *b] for v, a, b in zip(self._looks(), ports, disks, strict=True)]),
+            *_ragged(
+                [
+                    [*each, self.volumes.full]
+                    if self.volumes is not None and self.may_fill(c)
+                    else each
+                    for c, each in enumerate(taken)
+                ]
+            ),
             *_ragged(self._held[0]),
             skipped,
         )
@@ -416,13 +425,15 @@ class Engine:
             for c, each in enumerate(self.volumes.disks[1])
         ]
 
-    def _looks(self) -> list[list[int]]:
-        """For each class -1 if it is asked about volumes that it shares with others."""
-        shares = self.volumes.shares if self.volumes is not None else [False] * len(self.kinds)
-        return [
-            [-1] if each and node_volume_limits.NAME in self._filters(c) else []
-            for c, each in enumerate(shares)
-        ]
+    def may_fill(self, c: int) -> bool:
+        """Whether volumes that a class shares with others may exceed a limit."""
+        asked = node_volume_limits.NAME in self._filters(c)
+        return self.volumes is not None and asked and self.volumes.shares[c]
+
+    def on_trial(self, held: Int64) -> Units:
+        """The tables for one unit at a time, for which volumes are looked at themselves."""
+        start, port = self._conflicts
+        return self.units._replace(own_port=held, conflict_start=start, conflict_port=port)
 
     def _separated(self) -> tuple[Units, Units, Units, Units]:
         """The tables with only the conflicts of ports or disks; of resources or volumes."""

@@ -56,6 +56,7 @@ class Session:
         )
         self._live = np.array([engine.is_live(c) for c in range(engine.asking)], np.bool_)
         self._units = engine.units._replace(own_port=state.bound.held)
+        self._filling = np.array([engine.may_fill(c) for c in range(engine.asking)], np.bool_)
         self._tables = engine.tables
         if self._live.any():
             self._tables = engine.tables._replace(refusal=engine.tables.refusal.copy())
@@ -76,8 +77,9 @@ class Session:
         )
         asks = np.zeros(self.engine.asking, np.bool_) if may_preempt is None else may_preempt
         begin = 0
-        for end in _runs(self._profile[classes], self._live[classes]):
+        for end in _runs(self._profile[classes], (self._live | self._filling)[classes]):
             verdict = self._ask_again(int(classes[begin]))
+            self._find_full(int(classes[begin]))
             stopped = self._schedule(units, classes, asks, begin, end, out)
             self._bind_claims(verdict, int(out.node[begin]))
             if stopped < end:
@@ -123,9 +125,24 @@ class Session:
         verdict = engine.volumes.verdict(c, self.state.bound, engine.profile_of(c))
         said, early = engine.volumes.refusal(verdict), engine.static.refusal[c]
         self._tables.refusal[c] = np.where(early == FITS, said, early)
+        self._start_afresh(c)
+        return verdict
+
+    def _find_full(self, c: int) -> None:
+        """Notes on which nodes a class would exceed a limit of volumes."""
+        volumes = self.engine.volumes
+        if c >= len(self._filling) or not self._filling[c] or volumes is None:
+            return
+        nodes, everywhere = self.state.nodes, np.arange(len(self.state.nodes.used))
+        code = np.zeros(len(everywhere), np.int8)
+        _kernels.volumes_filter(c, everywhere, len(code), nodes, self._units, code)
+        nodes.port_use[:, volumes.full] = code != 0
+        self._start_afresh(c)
+
+    def _start_afresh(self, c: int) -> None:
+        """Forgets what nodes said to a class."""
         self.memory.seen[self.memory.slot_of[c]] = -1
         self.memory.refused[c] = False
-        return verdict
 
     def _bind_claims(self, verdict: Verdict | None, node: int) -> None:
         """Notes that a unit has gone to a node, so that its claims are bound."""
@@ -182,7 +199,7 @@ class Session:
             nodes,
             refusal,
             *self.state.arrays,
-            self._units,
+            engine.on_trial(self.state.bound.held),
             self._tables,
             engine.counters.rows,
             engine.counters.asks,
@@ -201,7 +218,7 @@ class Session:
             node,
             np.array(lower, np.int64),
             *self.state.arrays,
-            self._units,
+            engine.on_trial(self.state.bound.held),
             self._tables,
             engine.counters.rows,
             engine.counters.asks,

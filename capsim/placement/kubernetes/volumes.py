@@ -163,7 +163,12 @@ class Volumes:
 
     @property
     def _width(self) -> int:
-        return self._ports + self._disks + len(self._slot)
+        return self._ports + self._disks + len(self._slot) + 1
+
+    @property
+    def full(self) -> int:
+        """The port that is in use where a class would exceed a limit."""
+        return self._width - 1
 
     def entry(self, volume: Attached) -> int:
         """How Units.own_port writes a shared volume."""

@@ -84,7 +84,7 @@ def test_a_claim_is_bound_when_its_binding_is_complete(stored, metadata, status,
 def test_a_claim_may_be_lost_terminating_or_have_its_node_selected(stored: Any) -> None:
     note = {"volume.kubernetes.io/selected-node": "n1"}
     metadata = STORED | {"deletionTimestamp": "2025-01-01T00:00:00Z", "annotations": note}
-    (found,) = reads([claim(metadata=metadata) | {"status": {"phase": "Lost"}}]).claims
+    (found,) = stored([claim(metadata=metadata) | {"status": {"phase": "Lost"}}]).claims
     assert (found.lost, found.terminating, found.selected_node) == (True, True, "n1")
 
 
@@ -135,7 +135,7 @@ def test_a_storage_class_is_read_with_its_topologies(stored: Any) -> None:
         allowedTopologies=[{"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]}],
         metadata={"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     )  # fmt: skip
-    (found,) = reads([raw]).storage_classes
+    (found,) = stored([raw]).storage_classes
     assert (found.provisioner, found.is_default) == ("csi.x", True)
     assert found.volume_binding_mode == "WaitForFirstConsumer"
     assert found.allowed_topologies[0].match_label_expressions[0].values == ("a",)

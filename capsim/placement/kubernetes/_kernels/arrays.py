@@ -22,7 +22,8 @@ class Nodes(NamedTuple):
     gpu_free: Int64
     """[N, D] thousandths left on each board, -1 where there is none."""
     port_use: NDArray[np.int32]
-    """[N, P] units that hold a port, a disk or a shared volume."""
+    """[N, P] units that hold a port, a disk or a shared volume; the last one, where there are
+    volumes, is in use where a class of units (each time another) would exceed a limit."""
 
 
 class Units(NamedTuple):
@@ -41,7 +42,6 @@ class Units(NamedTuple):
     conflict_start: Int64
     """[C + 1] where a class begins in conflict_port."""
     conflict_port: Int64
-    """A port, or first of all -1: the volumes in own_port are to be looked at."""
     own_start: Int64
     """[C + 1] where a class begins in own_port."""
     own_port: Int64

@@ -6,6 +6,7 @@ import numpy as np
 
 from capsim.placement.kubernetes._kernels.filters import filter_nodes
 from capsim.placement.kubernetes._kernels.jit import kernel
+from capsim.placement.kubernetes._kernels.resources import volumes_filter
 from capsim.placement.kubernetes._kernels.state import bind, count_unit, deal_boards, release
 from capsim.placement.kubernetes._kernels.terms import topology_filter
 
@@ -90,6 +91,8 @@ def freed(
         for j in range(count):
             evict_on_trial(lower[j], nodes, counts, units, rows, residents)
         filter_nodes(c, here, 1, nodes, units, static, code)
+        if units.own_start[c + 1] > units.own_start[c]:
+            volumes_filter(c, here, 1, nodes, units, code)
         if asks.cells[c] >= 0:
             topology_filter(c, here, 1, rows, counts, asks, code)
         out_fits[i] = code[0] == 0
@@ -136,6 +139,8 @@ def reprieve(c, n, lower, nodes, counts, units, static, rows, asks, residents, o
     for j in range(len(lower)):
         return_from_trial(lower[j], nodes, counts, units, rows, residents)
         filter_nodes(c, here, 1, nodes, units, static, code)
+        if units.own_start[c + 1] > units.own_start[c]:
+            volumes_filter(c, here, 1, nodes, units, code)
         if asks.cells[c] >= 0:
             topology_filter(c, here, 1, rows, counts, asks, code)
         out_victim[j] = code[0] != 0

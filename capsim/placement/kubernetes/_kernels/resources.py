@@ -10,12 +10,9 @@ from capsim.placement.kubernetes._kernels.jit import kernel
 
 @kernel
 def ports_filter(c, todo, count, nodes, units, code):
-    """NodePorts: refuse where a conflicting host port is in use; and disks, and volumes."""
+    """NodePorts: refuse where a conflicting host port is in use."""
     port_use, port = nodes.port_use, units.conflict_port
     first, last = units.conflict_start[c], units.conflict_start[c + 1]
-    if last > first and port[first] < 0:
-        volumes_filter(c, todo, count, nodes, units, code)
-        first += 1
     for i in range(count):
         for p in range(first, last):
             if code[i] == 0 and port_use[todo[i], port[p]] > 0:
@@ -26,30 +23,35 @@ def ports_filter(c, todo, count, nodes, units, code):
 def volumes_filter(c, todo, count, nodes, units, code):
     """NodeVolumeLimits, for volumes that several units use: each counts once on a node.
 
-    What is the unit's alone is in `checked`; below 0 the plugin is not asked.
+    What is the unit's alone is in `checked`; below 0 the plugin is not asked. Where units are
+    placed in a row this is not asked, but a port of which it says where it is in use.
     Source: Kubernetes 1.34, nodevolumelimits plugin.
     """
     ports = nodes.port_use.shape[1]
-    first, last = units.own_start[c], units.own_start[c + 1]
-    for j in range(first, last):
-        r = units.own_port[j] // ports
+    own = units.own_port[units.own_start[c] : units.own_start[c + 1]]
+    for j in range(len(own)):
+        r = own[j] // ports
         if r == 0 or units.checked[c, r] < 0:
             continue
         for i in range(count):
-            n = todo[i]
-            if code[i] != 0:
-                continue
-            new = 0
-            for k in range(first, last):
-                entry = units.own_port[k]
-                is_first = True
-                for other in range(first, k):
-                    is_first = is_first and units.own_port[other] != entry
-                if is_first and entry // ports == r:
-                    new += nodes.port_use[n, entry % ports] == 0
-            need = units.checked[c, r] + new
-            if need > 0 and need > nodes.offered[n, r] - nodes.used[n, r]:
-                code[i] = -11
+            if code[i] == 0:
+                need = units.checked[c, r] + _new(r, own, nodes.port_use[todo[i]])
+                if need > 0 and need > nodes.offered[todo[i], r] - nodes.used[todo[i], r]:
+                    code[i] = -11
+
+
+@kernel
+def _new(r, own, port_use):
+    """How many of the volumes of column r nobody holds on a node, each counted once."""
+    ports = len(port_use)
+    new = 0
+    for k in range(len(own)):
+        is_first = True
+        for other in range(k):
+            is_first = is_first and own[other] != own[k]
+        if is_first and own[k] // ports == r:
+            new += port_use[own[k] % ports] == 0
+    return new
 
 
 @kernel

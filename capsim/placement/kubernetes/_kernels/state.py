@@ -15,8 +15,8 @@ def bind(n, c, nodes, units):
         used[n, r] += units.request[c, r]
     nodes.accounted[n, 0] += units.accounted[c, 0]
     nodes.accounted[n, 1] += units.accounted[c, 1]
-    for i in range(units.own_start[c], units.own_start[c + 1]):
-        hold(n, units.own_port[i], 1, nodes)
+    if units.own_start[c + 1] > units.own_start[c]:
+        hold(n, units.own_port[units.own_start[c] : units.own_start[c + 1]], 1, nodes)
     if units.gpu_need[c, 0] > 0:
         take_boards(n, c, nodes.gpu_free, units.gpu_need)
 
@@ -49,22 +49,23 @@ def release(n, c, nodes, units):
         used[n, r] -= units.request[c, r]
     nodes.accounted[n, 0] -= units.accounted[c, 0]
     nodes.accounted[n, 1] -= units.accounted[c, 1]
-    for i in range(units.own_start[c], units.own_start[c + 1]):
-        hold(n, units.own_port[i], -1, nodes)
+    if units.own_start[c + 1] > units.own_start[c]:
+        hold(n, units.own_port[units.own_start[c] : units.own_start[c + 1]], -1, nodes)
 
 
 @kernel
-def hold(n, entry, sign, nodes):
-    """A unit on node n holds (sign 1), or lets go of (sign -1), an entry of own_port.
+def hold(n, entries, sign, nodes):
+    """A unit on node n holds (sign 1), or lets go of (sign -1), some entries of own_port.
 
     The first to hold a volume takes one of its column, the last gives it back.
     """
     ports = nodes.port_use.shape[1]
-    r, p = entry // ports, entry % ports
-    before = nodes.port_use[n, p]
-    nodes.port_use[n, p] = before + sign
-    if r > 0 and (before == 0 or before + sign == 0):
-        nodes.used[n, r] += sign
+    for entry in entries:
+        r, p = entry // ports, entry % ports
+        before = nodes.port_use[n, p]
+        nodes.port_use[n, p] = before + sign
+        if r > 0 and (before == 0 or before + sign == 0):
+            nodes.used[n, r] += sign
 
 
 @kernel
