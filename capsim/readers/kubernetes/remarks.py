@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from capsim.readers.estate import counted, named
 from capsim.readers.kubernetes.cluster import Cluster
 from capsim.readers.kubernetes.nodes import DEFAULT_PODS
-from capsim.scenario import Assumption, Claim
+from capsim.scenario import Assumption, Claim, StorageClass
 
 #: Built-in API groups of which no kind takes capacity (those that do are read).
 GROUPS_WITHOUT_CAPACITY = frozenset(
@@ -64,7 +64,7 @@ _PODS = Assumption(
 )
 _PLANNED_CLAIMS = Assumption(
     name="volumes of claims that are yet to be made",
-    value="made where the unit goes, also where the class makes them at once (Immediate)",
+    value="made where the unit goes, though the class makes them at once (Immediate)",
     source="a guess: the provisioner chooses the place before the unit is scheduled",
 )
 
@@ -160,7 +160,12 @@ def _storage(cluster: Cluster) -> Iterable[str]:
     planned = [
         each for each in lists["claims"].values() if isinstance(each, Claim) and each.planned
     ]
-    if planned:
+    at_once = {
+        each.name
+        for each in lists["storage_classes"].values()
+        if isinstance(each, StorageClass) and each.volume_binding_mode == "Immediate"
+    }
+    if any(each.storage_class_name in at_once for each in planned):
         cluster.estate.assume(_PLANNED_CLAIMS)
     unknown = {each.storage_class_name for each in planned} - {*lists["storage_classes"], None, ""}
     if unknown:
