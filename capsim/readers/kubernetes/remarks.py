@@ -160,10 +160,11 @@ def _storage(cluster: Cluster) -> Iterable[str]:
     planned = [
         each for each in lists["claims"].values() if isinstance(each, Claim) and each.planned
     ]
-    at_once = {
-        each.name
+    at_once: set[str | None] = {
+        name
         for each in lists["storage_classes"].values()
         if isinstance(each, StorageClass) and each.volume_binding_mode == "Immediate"
+        for name in ((each.name, None) if each.is_default else (each.name,))
     }
     if any(each.storage_class_name in at_once for each in planned):
         cluster.estate.assume(_PLANNED_CLAIMS)
