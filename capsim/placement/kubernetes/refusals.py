@@ -135,7 +135,9 @@ def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[
 
 def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, ...]], Int64]:
     """The different things that nodes say to a class of units, and which of them each says."""
-    said: list[tuple[str, ...]] = [(), (node_affinity.REASON,)]
+    narrows = engine.profile_of(answers.row).narrows_by_name
+    pinned = node_affinity.REASON_NARROWED if narrows else node_affinity.REASON
+    said: list[tuple[str, ...]] = [(), (pinned,)]
     which = np.zeros(len(answers.refusal), np.int64)
     for code in np.unique(answers.refusal).tolist():
         here = np.flatnonzero(answers.refusal == code)

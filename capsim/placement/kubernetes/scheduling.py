@@ -63,17 +63,18 @@ def work_off(engine: Engine, state: State) -> History:
     return _Work(session).off(engine.waiting)
 
 
-def redo(engine: Engine, state: State, history: History) -> State:
-    """The state after some history, from the initial one (updated)."""
+def resume(engine: Engine, state: State, history: History) -> Session:
+    """A session as it is after some history, from the initial state (updated)."""
     session = Session(engine, state, history.unit[:0])
-    for unit, node, by in zip(
-        history.unit.tolist(), history.node.tolist(), history.evicted_by.tolist(), strict=True
-    ):
-        if by != _BY_NONE:
-            session.unbind(unit)
-        elif node != _NOWHERE:
-            session.bind(unit, node)
-    return state
+    begin = 0
+    for end in [*np.flatnonzero(history.evicted_by != _BY_NONE).tolist(), len(history.unit)]:
+        stretch = slice(begin, end)
+        placed = history.node[stretch] != _NOWHERE
+        session.bind_all(history.unit[stretch][placed], history.node[stretch][placed])
+        if end < len(history.unit):
+            session.unbind(int(history.unit[end]))
+        begin = end + 1
+    return session
 
 
 class _Work:
