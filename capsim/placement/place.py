@@ -10,10 +10,10 @@ import numpy as np
 from capsim.placement.kubernetes import unmodelled
 from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.scheduling import History, work_off
-from capsim.placement.machines import machines
+from capsim.placement.machines import Machines, machines
 from capsim.placement.result import Placement
 from capsim.scenario import Assumption, Scenario, SchedulerProfile
-from capsim.topology import Int32, Topology, compile_scenario
+from capsim.topology import Int32, Int64, Topology, compile_scenario
 
 _TIES = Assumption(
     name="equal scores",
@@ -61,10 +61,20 @@ def place(
         overcommit_cpu=overcommit_cpu,
         overcommit_memory=overcommit_memory,
     )
+    return decide(topology, policy, offer)
+
+
+def decide(
+    topology: Topology, policy: SchedulerProfile, offer: Machines, queue: Int64 | None = None
+) -> Placement:
+    """Places what waits on machines that are known; in the scheduler's order unless told another.
+
+    Parameters: queue, rows of the waiting units, those of higher priority first.
+    """
     engine = scheduler(topology, policy)
     started = time.perf_counter()
     state = engine.initial(offer.offered)
-    history = work_off(engine, state)
+    history = work_off(engine, state, queue)
     seconds = time.perf_counter() - started
     return Placement(
         topology=topology,

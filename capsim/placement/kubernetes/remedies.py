@@ -118,27 +118,29 @@ def _free(probe: Probe, answers: Answers, n: int, missing: Int64) -> str:
         ports = units.conflict_port[units.conflict_start[c] : units.conflict_start[c + 1]]
         nodes.port_use[n, ports] = 0
         said.append("the host port that it needs")
-    if code == -3:
-        said.append(_free_boards(nodes.gpu_free[n], *engine.units.gpu_need[c].tolist()))
-    lacks = zip(engine.topology.resources, missing.tolist(), strict=True)
-    said += [_amount(name, amount) for name, amount in lacks if amount > 0]
+    lacks = dict(zip(engine.topology.resources, missing.tolist(), strict=True))
+    boards = _free_boards(nodes.gpu_free[n], *engine.units.gpu_need[c].tolist())
+    if boards:
+        # Boards are counted one by one; their sum may have been enough, and says less.
+        lacks[GPU_MILLI] = boards
+    said += [_amount(name, amount) for name, amount in lacks.items() if amount > 0]
     return " and ".join(said)
 
 
-def _free_boards(free: Int64, devices: int, milli: int) -> str:
-    """Makes room on the boards that lack least, as many as are needed."""
+def _free_boards(free: Int64, devices: int, milli: int) -> int:
+    """Makes room on the boards that lack least, as many as are needed; thousandths freed."""
     boards = [d for d in np.argsort(-free, kind="stable").tolist() if free[d] >= 0][:devices]
     lacking = int(sum(max(0, milli - free[d]) for d in boards))
     for d in boards:
         free[d] = max(free[d], milli)
-    return f"{lacking} thousandths of its GPU boards"
+    return lacking
 
 
 def _amount(name: str, amount: int) -> str:
     if name == PODS:
         return "a pod slot"
     if name == GPU_MILLI:
-        return f"{amount} thousandths of a GPU"
+        return f"{amount:,} thousandths of its GPU boards"
     return f"{print_resource(name, amount)} of {name}"
 
 

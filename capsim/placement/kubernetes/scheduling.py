@@ -57,10 +57,10 @@ class History:
         return History(self.unit[:end], self.node[:end], self.evicted_by[:end])
 
 
-def work_off(engine: Engine, state: State) -> History:
-    """Places what waits; updates the state."""
-    session = Session(engine, state, engine.waiting)
-    return _Work(session).off(engine.waiting)
+def work_off(engine: Engine, state: State, queue: Int64 | None = None) -> History:
+    """Places what waits, in the order of the active queue unless told another; updates the state."""
+    waiting = engine.waiting if queue is None else queue
+    return _Work(Session(engine, state, waiting)).off(waiting)
 
 
 def resume(engine: Engine, state: State, history: History) -> Session:

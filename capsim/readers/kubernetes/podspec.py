@@ -62,12 +62,19 @@ class RawClaim(Loose):
 
 
 class RawVolume(Loose):
-    """A volume; only claims matter."""
+    """A volume; claims matter, and whether it stays on its node."""
 
     also: ClassVar[frozenset[str]] = NOT_READ["volume"]
     name: str = ""
     persistent_volume_claim: RawClaim | None = None
     ephemeral: dict[str, Any] | None = None
+    empty_dir: dict[str, Any] | None = None
+    host_path: dict[str, Any] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a directory of the node."""
+        return self.empty_dir is not None or self.host_path is not None
 
 
 class RawGate(Loose):
@@ -132,6 +139,7 @@ def as_stated(
         "scheduling_gates": tuple(gate.name for gate in spec.scheduling_gates),
         "runtime_class_name": spec.runtime_class_name,
         "volumes": _volumes(spec.volumes, own_name),
+        "local_storage": any(volume.is_local for volume in spec.volumes),
     }
 
 
