@@ -42,12 +42,5 @@ class HighNodeUtilization(Spec):
             return
         room = (snapshot.offered - snapshot.used)[takers].sum(axis=0)
         sources = by_usage(snapshot, np.flatnonzero(low), counted)
-        drain(
-            snapshot,
-            sources,
-            takers,
-            room,
-            counted,
-            lambda _: True,
-            lambda _: "its node is below the thresholds",
-        )
+        why = "its node is below the thresholds"
+        drain(snapshot, sources, takers, room, counted, lambda _: True, why)

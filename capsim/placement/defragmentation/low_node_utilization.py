@@ -53,22 +53,15 @@ class LowNodeUtilization(Spec):
             return bool(np.any(snapshot.used[node, counted] > limit[node, counted]))
 
         sources = by_usage(snapshot, np.flatnonzero(high), counted)[::-1]
-        drain(
-            snapshot,
-            sources,
-            takers,
-            room,
-            counted,
-            is_above,
-            lambda _: "its node is above the target",
-        )
+        why = "its node is above the target"
+        drain(snapshot, sources, takers, room, counted, is_above, why)
 
     def _check(self) -> None:
         if set(self.thresholds) != set(self.target_thresholds):
             raise ModelError("thresholds and target_thresholds must name the same resources.")
         for name, low in self.thresholds.items():
             if low > self.target_thresholds[name]:
-                target = self.target_thresholds[name]
                 raise ModelError(
-                    f"the threshold of {name} is {low:g} %, expected at most its target {target:g} %."
+                    f"the threshold of {name} is {low:g} %, "
+                    f"expected at most its target {self.target_thresholds[name]:g} %."
                 )

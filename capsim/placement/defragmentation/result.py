@@ -57,7 +57,7 @@ class Defragmentation:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row an eviction: unit, owner, priority, from_node, to_node, outcome, why, requests."""
+        """One row an eviction: unit, owner, priority, from and to node, outcome, why, requests."""
         topology, units = self.before.topology, self.before.scenario.units
         nodes = [*(node.name for node in self.before.scenario.nodes), None]
         rows = np.array([each.unit for each in self.evictions], np.int64)

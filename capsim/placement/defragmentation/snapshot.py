@@ -152,9 +152,12 @@ class Snapshot:
 
     def by_priority(self, units: Iterable[int]) -> list[int]:
         """The least important first: by priority, then best effort, burstable, guaranteed."""
-        return sorted(
-            units, key=lambda unit: (self.template(unit).priority, _quality(self.template(unit)))
-        )
+
+        def importance(unit: int) -> tuple[int, int]:
+            template = self.template(unit)
+            return template.priority, _quality(template)
+
+        return sorted(units, key=importance)
 
     def fits_elsewhere(self, unit: int, nodes: Iterable[int]) -> bool:
         """The descheduler's NodeFit: selector, taints, cordon and room of any other node."""

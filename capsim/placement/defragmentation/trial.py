@@ -1,4 +1,4 @@
-"""Moves on trial: the real scheduler, with every unit of the cluster free to be evicted and placed."""
+"""Moves on trial: the scheduler over a cluster in which every unit may be moved."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ def columns(snapshot: Snapshot, thresholds: Mapping[str, float]) -> list[int]:
 def percent(snapshot: Snapshot) -> NDArray[np.float64]:
     """[N, R] requested share of every node in percent; 0 of what it does not have."""
     offered = snapshot.offered
-    return np.where(offered > 0, 100.0 * snapshot.used / np.maximum(offered, 1), 0.0)
+    share: NDArray[np.float64] = 100.0 * snapshot.used / np.maximum(offered, 1)
+    return np.where(offered > 0, share, 0.0)
 
 
 def below(snapshot: Snapshot, thresholds: Mapping[str, float]) -> Bools:
@@ -57,7 +58,8 @@ def capped(snapshot: Snapshot, thresholds: Mapping[str, float]) -> NDArray[np.fl
     """[N, R] what each node offers up to the threshold of each resource."""
     known = snapshot.topology.resources
     share = np.array([thresholds.get(name, 100.0) / 100 for name in known])
-    return np.floor(snapshot.offered * share)
+    limits: NDArray[np.float64] = np.floor(snapshot.offered * share)
+    return limits
 
 
 def by_usage(snapshot: Snapshot, nodes: Int64, counted: Sequence[int]) -> list[int]:
@@ -74,7 +76,7 @@ def drain(
     room: Int64,
     counted: Sequence[int],
     goes_on: Callable[[int], bool],
-    why: Callable[[int], str],
+    why: str,
 ) -> None:
     """Evict from the sources in this order.
 
@@ -85,12 +87,11 @@ def drain(
         movable = [unit for unit in snapshot.on_node(node) if snapshot.may_go(unit)]
         if not movable or not (goes_on(node) and np.all(room[counted] > 0)):
             continue
-        reason = why(node)
         for unit in snapshot.by_priority(movable):
             if not any(tolerates(snapshot.template(unit), each) for each in taints):
                 snapshot.refused.setdefault(unit, "tolerates the taints of no destination")
                 continue
-            if snapshot.evict(unit, reason):
+            if snapshot.evict(unit, why):
                 room = room - snapshot.request(unit)
             if not (goes_on(node) and np.all(room[counted] > 0)):
                 break

@@ -58,7 +58,7 @@ class History:
 
 
 def work_off(engine: Engine, state: State, queue: Int64 | None = None) -> History:
-    """Places what waits, in the order of the active queue unless told another; updates the state."""
+    """Places what waits, by default in the order of the active queue; updates the state."""
     waiting = engine.waiting if queue is None else queue
     return _Work(Session(engine, state, waiting)).off(waiting)
 
