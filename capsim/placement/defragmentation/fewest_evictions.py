@@ -46,7 +46,7 @@ class FewestEvictions(Spec):
 def _empty_nodes(snapshot: Snapshot, trial: Trial) -> None:
     movable = {n: snapshot.movable(n) for n in range(len(snapshot.nodes))}
     possible = [n for n, units in movable.items() if units]
-    largest = np.maximum(snapshot.offered.max(axis=0), 1)
+    largest = np.maximum(snapshot.offered.max(axis=0, initial=1), 1)
     used = (snapshot.used / largest).sum(axis=1)
     for node in sorted(possible, key=lambda n: (len(movable[n]), used[n])):
         _empty(snapshot, trial, node)
@@ -72,7 +72,7 @@ def _empty(snapshot: Snapshot, trial: Trial, node: int) -> None:
 
 def _largest_first(snapshot: Snapshot, units: Sequence[int]) -> list[int]:
     """They are hardest to place."""
-    largest = np.maximum(snapshot.offered.max(axis=0), 1)
+    largest = np.maximum(snapshot.offered.max(axis=0, initial=1), 1)
 
     def size(unit: int) -> tuple[int, float]:
         return -snapshot.template(unit).priority, -float((snapshot.request(unit) / largest).max())
