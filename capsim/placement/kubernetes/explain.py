@@ -104,8 +104,8 @@ def _placed(
     unit = plan.scenario.units[row].key
     node = plan.scenario.nodes[int(plan.node_of[row])].name
     fits = table[table["verdict"] == "fits"]
-    best = fits.iloc[0]
-    lines = [*_evictions(plan, row), f"{unit} went to {node}: {_rank(fits)}."]
+    best = fits[fits["node"] == node].iloc[0]
+    lines = [*_evictions(plan, row), f"{unit} went to {node}: {_rank(plan, fits, node)}."]
     gap = pd.DataFrame()
     if len(fits) > 1:
         lines.append(f"Score {int(best['total'])} = {_parts(best)}.")
@@ -113,7 +113,8 @@ def _placed(
         named = ", ".join(f"{r.node} ({r.total})" for r in others.itertuples())
         lines.append(f"Next best: {named}.")
         gap = gap_table(fits, node)
-        lines += runner_up(plan, probe, answers, node, gap)
+        if plan.sampling is None:
+            lines += runner_up(plan, probe, answers, node, gap)
     refused = table[table["verdict"] != "fits"]["verdict"].value_counts()
     if len(refused):
         said = "; ".join(f"{count} x {reason}" for reason, count in refused.items())
@@ -133,10 +134,15 @@ def _evictions(plan: Placement, row: int) -> list[str]:
     return said
 
 
-def _rank(fits: pd.DataFrame) -> str:
+def _rank(plan: Placement, fits: pd.DataFrame, node: str) -> str:
     if len(fits) == 1:
         return "the only node that fits"
-    ties = int((fits["total"] == fits["total"].iloc[0]).sum())
+    total = int(fits[fits["node"] == node]["total"].iloc[0])
+    better, ties = int((fits["total"] > total).sum()), int((fits["total"] == total).sum())
+    if better:
+        return f"the best of those that were looked at; {better} others that fit score higher"
+    if plan.sampling is not None and ties > 1:
+        return f"one of the {ties} best of {len(fits)} nodes that fit"
     tie = f", the first of {ties} with equal score" if ties > 1 else ""
     return f"the best of {len(fits)} nodes that fit{tie}"
 

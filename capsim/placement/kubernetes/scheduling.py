@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from capsim.placement.kubernetes.default_preemption import Preemption
 from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.session import Session
 from capsim.topology import Int32, Int64
 
@@ -57,10 +58,12 @@ class History:
         return History(self.unit[:end], self.node[:end], self.evicted_by[:end])
 
 
-def work_off(engine: Engine, state: State, queue: Int64 | None = None) -> History:
+def work_off(
+    engine: Engine, state: State, queue: Int64 | None = None, sampling: Sampling | None = None
+) -> History:
     """Places what waits, by default in the order of the active queue; updates the state."""
     waiting = engine.waiting if queue is None else queue
-    return _Work(Session(engine, state, waiting)).off(waiting)
+    return _Work(Session(engine, state, waiting, sampling=sampling)).off(waiting)
 
 
 def resume(engine: Engine, state: State, history: History) -> Session:

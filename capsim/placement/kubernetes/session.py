@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from capsim.placement.kubernetes import _kernels
 from capsim.placement.kubernetes._kernels import Memory, Residents
 from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.sampling import Sampling
+from capsim.placement.kubernetes.static import NARROWED
 from capsim.topology import Int32, Int64
 
 #: Scores kept at once, over all classes of units (4 bytes each).
@@ -36,13 +38,21 @@ class Session:
 
     Parameters: engine; state, updated in place; expected, the units (rows) that are going to be
     placed, by which it is decided whose scores are kept; arrival, rows of the units that run
-    already in the order of their arrival, by default that of the scenario.
+    already in the order of their arrival, by default that of the scenario; sampling, for a
+    scheduler that looks at some nodes only or draws among the best.
     """
 
     def __init__(
-        self, engine: Engine, state: State, expected: Int64, arrival: Int64 | None = None
+        self,
+        engine: Engine,
+        state: State,
+        expected: Int64,
+        arrival: Int64 | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.engine, self.state = engine, state
+        self._sampling = sampling
+        self._walk = np.array([0, sampling.seed if sampling else 0], np.int64)
         self.changes = 0
         """Units that have come or gone."""
         self.residents = _residents(engine)
@@ -86,6 +96,8 @@ class Session:
     ) -> int:
         """Place units[begin:end], which are of one profile; the first that stopped, or end."""
         engine, counters = self.engine, self.engine.counters
+        if self._sampling is not None:
+            return self._sample(units, classes, may_preempt, begin, end, out)
         stopped: int = _kernels.schedule(
             classes[:end],
             self._pin[units[:end]],
@@ -99,6 +111,40 @@ class Session:
             counters.asks,
             counters.cells,
             self.memory,
+            out.node,
+            out.fits,
+            out.total,
+        )
+        return stopped
+
+    def _sample(
+        self,
+        units: Int64,
+        classes: Int64,
+        may_preempt: NDArray[np.bool_],
+        begin: int,
+        end: int,
+        out: Choices,
+    ) -> int:
+        """The same by the kernel that looks at a sample of the nodes."""
+        engine, counters, sampling = self.engine, self.engine.counters, self._sampling
+        assert sampling is not None
+        stopped: int = _kernels.schedule_sampled(
+            classes[:end],
+            self._pin[units[:end]],
+            may_preempt,
+            begin,
+            *self.state,
+            engine.units,
+            engine.tables,
+            engine.policies[int(self._profile[classes[begin]])],
+            counters.rows,
+            counters.asks,
+            self.memory,
+            NARROWED,
+            sampling.percentage,
+            sampling.ties == "random",
+            self._walk,
             out.node,
             out.fits,
             out.total,
