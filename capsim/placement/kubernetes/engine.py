@@ -22,6 +22,7 @@ from capsim.placement.kubernetes import (
     node_resources_balanced_allocation,
     node_resources_fit,
     pod_topology_spread,
+    resource_quota,
     taint_toleration,
 )
 from capsim.placement.kubernetes._kernels import Counts, Nodes, Policy, Scratch, Static, Units
@@ -70,7 +71,10 @@ class Engine:
         self.topology = topology
         self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
-        self.waiting = queue(topology, self.profiles)
+        self.over_quota = resource_quota.refused(topology.scenario)
+        """Units that quotas keep from being created, and the API server's words."""
+        waiting = queue(topology, self.profiles)
+        self.waiting = waiting[~np.isin(waiting, list(self.over_quota))]
         found, kind_of = kinds(topology, self.profiles)
         asking = self._asking(found, kind_of)
         order = np.argsort(~asking, kind="stable")

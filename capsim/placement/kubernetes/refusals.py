@@ -67,11 +67,12 @@ class Refusal:
 
 def refusals(plan: Placement) -> tuple[Refusal, ...]:
     """One entry for each class (and pin) with waiting units, against the final state."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[tuple[int, int, str], list[int]] = {}
     for unit in plan.waiting.tolist():
-        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]))
+        over = plan.engine.over_quota.get(unit, "")
+        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]), over)
         groups.setdefault(key, []).append(unit)
-    return tuple(_refusal(plan, c, pin, rows) for (c, pin), rows in groups.items())
+    return tuple(_refusal(plan, c, pin, rows) for (c, pin, _), rows in groups.items())
 
 
 def held_back(plan: Placement, unit: int) -> str:
@@ -81,7 +82,7 @@ def held_back(plan: Placement, unit: int) -> str:
         return GATED
     if plan.engine.profiles.number(template) < 0:
         return f"{UNKNOWN_SCHEDULER} ({template.scheduler_name})"
-    return ""
+    return plan.engine.over_quota.get(unit, "")
 
 
 def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
