@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 import capsim as cs
+from capsim.placement.kubernetes.replay import _scenario
 from capsim.scenario import (
     Affinity,
     Budget,
@@ -19,6 +21,7 @@ from tests.placement.builders import (
     REQUIRED,
     ZONE,
     cluster,
+    examples,
     least,
     node,
     nodes,
@@ -30,6 +33,7 @@ from tests.placement.builders import (
     tolerates,
     where,
 )
+from tests.placement.random_clusters import cases
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
@@ -277,3 +281,19 @@ def test_explaining_leaves_the_plan_as_it_was():
     for unit in plan.scenario.units:
         plan.explain(unit.key)
     assert (plan.used.tolist(), plan.node_of.tolist(), plan.gpu_free.tolist()) == before
+
+
+@examples(40)
+@given(cases())
+def test_every_unit_of_a_random_cluster_can_be_explained_and_nothing_changes(case):
+    plan = cs.place(_scenario(case))
+    before = plan.used.tolist(), plan.state.counts.number.tolist()
+    for row, unit in enumerate(plan.scenario.units):
+        explanation = plan.explain(unit.key)
+        if plan.node_of[row] < 0 and len(plan.scenario.nodes):
+            assert explanation.event.startswith(f"0/{len(plan.scenario.nodes)} nodes are available")
+            names = {node.name for node in plan.scenario.nodes}
+            assert {each.node for each in explanation.remedies} <= names
+        elif plan.scenario.units[row].node is None:
+            assert explanation.node == plan.scenario.nodes[plan.node_of[row]].name
+    assert (plan.used.tolist(), plan.state.counts.number.tolist()) == before

@@ -4,7 +4,7 @@ Never: units that are ending, those of a DaemonSet, static ones, those that noth
 anew, system-critical ones (priority 2,000,000,000 and up) and those at or above a threshold, those
 with a directory of their node (emptyDir, hostPath). An eviction that a disruption budget does not
 allow is refused; so is one that two budgets are about.
-Source: kubernetes-sigs/descheduler v0.34, defaultevictor plugin; Kubernetes 1.34, the eviction
+Source: kubernetes-sigs/descheduler, defaultevictor plugin; Kubernetes 1.34, the eviction
 subresource and the disruption controller (a budget without a status allows the healthy units above
 minAvailable, or above all less maxUnavailable; percentages are rounded up).
 """

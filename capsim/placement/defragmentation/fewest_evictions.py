@@ -1,11 +1,11 @@
 """FewestEvictions: capsim's own search for the few evictions that free most.
 
 For nodes: those with the fewest units to move first, a node is emptied (and cordoned, as `kubectl
-drain` does) if the scheduler finds another place for every unit on it. For waiting units: in the
-order of the queue, each gets the node where fewest units of no higher priority have to go, if
-these find other places once it is there. Greedy: a lower bound of what could be reached, not the
-best that could be; every step is asked of the scheduler, and nobody who runs is left without a
-place by it.
+drain` does) if the scheduler finds a place on another node in use for every unit on it. For
+waiting units: in the order of the queue, each gets the node where fewest units of no higher
+priority have to go, if these find other places once it is there. Greedy: a lower bound of what
+could be reached, not the best that could be; every step is asked of the scheduler, and nobody who
+runs is left without a place by it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,18 @@ class FewestEvictions(Spec):
 
 
 def _empty_nodes(snapshot: Snapshot, trial: Trial) -> None:
+    # A move to an empty node would gain nothing, so that those are kept empty too.
+    empty = [n for n in range(len(snapshot.nodes)) if not snapshot.working(n)]
+    for node in empty:
+        trial.close(node)
     movable = {n: snapshot.movable(n) for n in range(len(snapshot.nodes))}
     possible = [n for n, units in movable.items() if units]
     largest = np.maximum(snapshot.offered.max(axis=0, initial=1), 1)
     used = (snapshot.used / largest).sum(axis=1)
     for node in sorted(possible, key=lambda n: (len(movable[n]), used[n])):
         _empty(snapshot, trial, node)
+    if snapshot.evictions:
+        snapshot.cordoned += empty
 
 
 def _empty(snapshot: Snapshot, trial: Trial, node: int) -> None:

@@ -3,7 +3,7 @@
 Rule: nodes on which no resource is above its threshold give, the least used first, as long as the
 other nodes that are not cordoned have room of every resource. It is made for a scheduler that
 packs (MostAllocated); under one that spreads, evicted units go back to empty nodes.
-Source: kubernetes-sigs/descheduler v0.34, nodeutilization plugin; the thresholds are those of its
+Source: kubernetes-sigs/descheduler, nodeutilization plugin; the thresholds are those of its
 documentation's example.
 """
 

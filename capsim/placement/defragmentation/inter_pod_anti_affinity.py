@@ -2,7 +2,7 @@
 
 Rule: node by node, the least important unit first: it goes if a required anti-affinity term of
 its own means another unit in the same domain of the term's topology key; who is gone offends
-nobody. Source: kubernetes-sigs/descheduler v0.34, removepodsviolatinginterpodantiaffinity plugin.
+nobody. Source: kubernetes-sigs/descheduler, removepodsviolatinginterpodantiaffinity plugin.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Rule: a node is underutilised if no resource is above its threshold (and it is n
 overutilised if some resource is above its target threshold. Overutilised nodes give, the most
 used first, until none of their resources is above its target, as long as the underutilised ones
 have room up to the targets. Nothing happens without nodes of both kinds, or if all are
-underutilised. Source: kubernetes-sigs/descheduler v0.34, nodeutilization plugin; the thresholds
+underutilised. Source: kubernetes-sigs/descheduler, nodeutilization plugin; the thresholds
 are those of its documentation's example, for it has no defaults.
 """
 

@@ -2,7 +2,7 @@
 
 Rule: a unit with required node affinity goes if its node no longer matches its selector and
 affinity and another node has the labels, taints and room for it.
-Source: kubernetes-sigs/descheduler v0.34, removepodsviolatingnodeaffinity plugin, type
+Source: kubernetes-sigs/descheduler, removepodsviolatingnodeaffinity plugin, type
 requiredDuringSchedulingIgnoredDuringExecution.
 """
 

@@ -1,7 +1,7 @@
 """RemovePodsViolatingNodeTaints: evict what would not be let on its node today.
 
 Rule: a unit goes if it does not tolerate some NoSchedule taint of its node (on demand also
-PreferNoSchedule). Source: kubernetes-sigs/descheduler v0.34, removepodsviolatingnodetaints plugin.
+PreferNoSchedule). Source: kubernetes-sigs/descheduler, removepodsviolatingnodetaints plugin.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rule: units of one namespace, owner and set of images on one node are duplicates but for the
 first. Of an owner that has duplicates, the nodes count whose labels and taints let them on; with
 at least two of them, each node keeps the average, rounded up.
-Source: kubernetes-sigs/descheduler v0.34, removeduplicates plugin. The owner here is the highest
+Source: kubernetes-sigs/descheduler, removeduplicates plugin. The owner here is the highest
 that the input states (the Deployment, not its ReplicaSet); different images keep revisions apart.
 """
 

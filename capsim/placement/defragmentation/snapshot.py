@@ -80,12 +80,16 @@ class Snapshot:
         """[U] the same for every unit."""
         return np.array([self.may_go(unit) for unit in range(len(self.units))], np.bool_)
 
+    def working(self, node: int) -> list[int]:
+        """The units on a node but for those that are made for it; none: it is empty."""
+        return [unit for unit in self.on_node(node) if not self.is_tied(unit)]
+
     def movable(self, node: int) -> list[int]:
         """The units that would have to leave a node so that it is empty; none if one must stay.
 
         Units that are made for the node (a DaemonSet's, static ones) do not count.
         """
-        units = [unit for unit in self.on_node(node) if not self.is_tied(unit)]
+        units = self.working(node)
         return units if all(self.may_go(unit) for unit in units) else []
 
     def is_tied(self, unit: int) -> bool:

@@ -5,7 +5,7 @@ from the largest, units go "to" the smallest as long as the two differ by more t
 of what is too much, but no domain falls below the average or rises above it. In a domain those go
 first that may be evicted, have no selector or affinity, and are least important; one goes only if
 a node of a domain below the average has room for it.
-Source: kubernetes-sigs/descheduler v0.34, removepodsviolatingtopologyspreadconstraint plugin.
+Source: kubernetes-sigs/descheduler, removepodsviolatingtopologyspreadconstraint plugin.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Units leave source nodes, the least important first, as long as the destinations have room left of
 every resource; a unit that tolerates the taints of no destination stays.
-Source: kubernetes-sigs/descheduler v0.34, nodeutilization plugin.
+Source: kubernetes-sigs/descheduler, nodeutilization plugin.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def test_strategies_are_compared_in_one_table():
     table = compare_defragmentations(cluster(machines, [run("a", "n1")]))
     assert table["strategy"].tolist() == list(STRATEGIES)
     evicting = table[table["evictions"] > 0]["strategy"].tolist()
-    assert evicting == ["RemovePodsViolatingNodeTaints", NODES]
+    assert evicting == ["RemovePodsViolatingNodeTaints"]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -208,3 +208,9 @@ def test_the_search_never_leaves_anybody_worse_off(running, waiting, goal):
     stayed[[each.unit for each in result.evictions]] = False
     kept = stayed & (plan.node_of >= 0)
     assert (result.after.node_of[kept] == plan.node_of[kept]).all()
+
+
+def test_an_empty_node_is_not_filled_to_empty_another():
+    machines = nodes(4, cpu="2")
+    plan = place(machines, [run("a", "n1", cpu="1"), run("b", "n2", cpu="2")])
+    assert defragment(plan, strategy=NODES).summary()["evictions"] == 0
