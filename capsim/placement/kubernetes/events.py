@@ -20,8 +20,8 @@ import numpy as np
 
 from capsim.placement.kubernetes import node_affinity
 from capsim.placement.kubernetes.default_preemption import Preemption
-from capsim.placement.kubernetes.engine import Answers, Engine
-from capsim.placement.kubernetes.refusals import node_reasons, unresolvable
+from capsim.placement.kubernetes.engine import Answers
+from capsim.placement.kubernetes.refusals import node_reasons, reasons_at, unresolvable
 from capsim.placement.kubernetes.session import Session
 
 NO_NODES = "no nodes available to schedule pods"
@@ -80,12 +80,8 @@ def _in_vain(session: Session, answers: Answers, pin: int) -> Iterable[str]:
     yield from [NO_VICTIMS] * len(np.setdiff1d(hopeful, lower))
     for node in np.intersect1d(hopeful, lower).tolist():
         with session.without([u for u in session.on_node(node) if _is_lower(session, u, priority)]):
-            yield from _reasons_at(engine, session, c, node)
+            yield from reasons_at(engine, session.state, c, node)
 
 
 def _is_lower(session: Session, unit: int, priority: int) -> bool:
     return bool(session.residents.priority[unit] < priority)
-
-
-def _reasons_at(engine: Engine, session: Session, c: int, node: int) -> tuple[str, ...]:
-    return node_reasons(engine, engine.evaluate(session.state, c))[node]

@@ -18,7 +18,7 @@ from capsim.placement.kubernetes import (
     node_resources_fit,
     pod_topology_spread,
 )
-from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.engine import Answers, Engine, State
 from capsim.placement.kubernetes.static import FILTERS, NARROWED
 from capsim.topology import Int64
 
@@ -132,6 +132,22 @@ def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[
     """For each node the reasons of the first filter that refuses it; none where it fits."""
     said, which = _said(engine, answers, pin)
     return [said[i] for i in which.tolist()]
+
+
+def reasons_at(engine: Engine, state: State, c: int, node: int) -> tuple[str, ...]:
+    """The same for one node and one more unit of a class, as the state is now."""
+    code = np.zeros(1, np.int8)
+    engine.refuse(state, c, np.array([node], np.int64), code)
+    refusal = int(code[0])
+    if refusal == -2:
+        checked = engine.checked(c)
+        left = state.nodes.offered[node] - state.nodes.used[node]
+        short = np.flatnonzero((checked > 0) & (checked > left)).tolist()
+        names = engine.topology.resources
+        return tuple(sorted(node_resources_fit.reason(names[r]) for r in short))
+    if refusal > 0:
+        return (engine.static.reason[c][int(engine.static.node_class[node])],)
+    return (_CHANGING[refusal][1],) if refusal else ()
 
 
 def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, ...]], Int64]:
