@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
+from capsim.figures.defragmentation import defragmentation
 from capsim.figures.headroom import headroom, headroom_curve
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
@@ -33,6 +34,7 @@ __all__ = [
     "all_figures",
     "cluster_graph",
     "comparison",
+    "defragmentation",
     "headroom",
     "headroom_curve",
     "map_cells",

@@ -14,6 +14,7 @@ from capsim.placement import tables
 from capsim.placement.kubernetes.engine import Engine, State
 from capsim.placement.kubernetes.explain import Explanation, explain
 from capsim.placement.kubernetes.refusals import Refusal, refusals
+from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.scheduling import History
 from capsim.placement.machines import Machines
 from capsim.scenario import Assumption, Scenario
@@ -48,6 +49,8 @@ class Placement:
     seconds: float
     """Time spent deciding."""
     assumptions: tuple[Assumption, ...] = field(default=())
+    sampling: Sampling | None = None
+    """Where the scheduler looked at some nodes only, or drew among the best."""
 
     @property
     def scenario(self) -> Scenario:

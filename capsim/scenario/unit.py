@@ -73,6 +73,8 @@ class Template(Spec):
     scheduling_gates: tuple[str, ...] = ()
     runtime_class_name: str = ""
     volumes: tuple[Volume, ...] = ()
+    local_storage: bool = False
+    """Whether it mounts a directory of its node (emptyDir, hostPath), which does not move along."""
 
 
 class Unit(Spec):

@@ -22,6 +22,7 @@ from capsim.placement.kubernetes import (
     node_resources_balanced_allocation,
     node_resources_fit,
     pod_topology_spread,
+    resource_quota,
     taint_toleration,
 )
 from capsim.placement.kubernetes._kernels import Counts, Nodes, Policy, Scratch, Static, Units
@@ -70,7 +71,10 @@ class Engine:
         self.topology = topology
         self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
-        self.waiting = queue(topology, self.profiles)
+        self.over_quota = resource_quota.refused(topology.scenario)
+        """Units that quotas keep from being created, and the API server's words."""
+        waiting = queue(topology, self.profiles)
+        self.waiting = waiting[~np.isin(waiting, list(self.over_quota))]
         found, kind_of = kinds(topology, self.profiles)
         asking = self._asking(found, kind_of)
         order = np.argsort(~asking, kind="stable")
@@ -147,7 +151,7 @@ class Engine:
             pods=np.zeros(count, np.int64),
         )
         everywhere, code = np.arange(count), answers.refusal
-        self._refuse(state, c, code)
+        self.refuse(state, c, everywhere, code)
         _kernels.short_resources(c, nodes, units, answers.short)
         _kernels.fit_scores(c, everywhere, count, code, nodes, units, policy, 1, answers.fit)
         _kernels.balanced_scores(
@@ -169,25 +173,25 @@ class Engine:
         )
         return dataclasses.replace(answers, is_spread=spreads, has_company=said)
 
-    def _refuse(self, state: State, c: int, code: NDArray[np.int8]) -> None:
-        """Sets code[N]: for each node the first filter, in the order of the profile, to refuse."""
+    def refuse(self, state: State, c: int, where: Int64, code: NDArray[np.int8]) -> None:
+        """Sets code: for each node of where the first filter, in the profile's order, to refuse."""
         nodes, counts = state
         rows, asks = self.counters.rows, self.counters.asks
-        everywhere, count = np.arange(len(code)), len(code)
-        _kernels.filter_nodes(c, everywhere, count, nodes, self.units, self.tables, code)
+        count = len(code)
+        _kernels.filter_nodes(c, where, count, nodes, self.units, self.tables, code)
         if asks.cells[c] >= 0:
-            _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
+            _kernels.topology_filter(c, where, count, rows, counts, asks, code)
         order = self.profile_of(c).filters
         if order == tuple(name for name in FILTER_ORDER if name in order):
             return
         groups = [np.zeros(count, np.int8) for _ in range(6)]
         static, ports, resources, boards, spread, pods = groups
-        _kernels.static_filter(c, everywhere, count, self.tables, static)
-        _kernels.ports_filter(c, everywhere, count, nodes, self.units, ports)
-        _kernels.resources_filter(c, everywhere, count, nodes, self.units, resources)
-        _kernels.boards_filter(c, everywhere, count, nodes, self.units, boards)
-        _kernels.spread_filter(c, everywhere, count, rows, counts, asks, spread)
-        _kernels.company_filter(c, everywhere, count, rows, counts, asks, pods)
+        _kernels.static_filter(c, where, count, self.tables, static)
+        _kernels.ports_filter(c, where, count, nodes, self.units, ports)
+        _kernels.resources_filter(c, where, count, nodes, self.units, resources)
+        _kernels.boards_filter(c, where, count, nodes, self.units, boards)
+        _kernels.spread_filter(c, where, count, rows, counts, asks, spread)
+        _kernels.company_filter(c, where, count, rows, counts, asks, pods)
         place = np.array([_place(refusal, order) for refusal in range(-8, NARROWED + 1)])
         said = np.stack(groups)
         first = place[said + 8].argmin(axis=0)

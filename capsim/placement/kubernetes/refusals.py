@@ -18,7 +18,7 @@ from capsim.placement.kubernetes import (
     node_resources_fit,
     pod_topology_spread,
 )
-from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.engine import Answers, Engine, State
 from capsim.placement.kubernetes.static import FILTERS, NARROWED
 from capsim.topology import Int64
 
@@ -67,11 +67,12 @@ class Refusal:
 
 def refusals(plan: Placement) -> tuple[Refusal, ...]:
     """One entry for each class (and pin) with waiting units, against the final state."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[tuple[int, int, str], list[int]] = {}
     for unit in plan.waiting.tolist():
-        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]))
+        over = plan.engine.over_quota.get(unit, "")
+        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]), over)
         groups.setdefault(key, []).append(unit)
-    return tuple(_refusal(plan, c, pin, rows) for (c, pin), rows in groups.items())
+    return tuple(_refusal(plan, c, pin, rows) for (c, pin, _), rows in groups.items())
 
 
 def held_back(plan: Placement, unit: int) -> str:
@@ -81,7 +82,7 @@ def held_back(plan: Placement, unit: int) -> str:
         return GATED
     if plan.engine.profiles.number(template) < 0:
         return f"{UNKNOWN_SCHEDULER} ({template.scheduler_name})"
-    return ""
+    return plan.engine.over_quota.get(unit, "")
 
 
 def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
@@ -133,9 +134,27 @@ def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[
     return [said[i] for i in which.tolist()]
 
 
+def reasons_at(engine: Engine, state: State, c: int, node: int) -> tuple[str, ...]:
+    """The same for one node and one more unit of a class, as the state is now."""
+    code = np.zeros(1, np.int8)
+    engine.refuse(state, c, np.array([node], np.int64), code)
+    refusal = int(code[0])
+    if refusal == -2:
+        checked = engine.checked(c)
+        left = state.nodes.offered[node] - state.nodes.used[node]
+        short = np.flatnonzero((checked > 0) & (checked > left)).tolist()
+        names = engine.topology.resources
+        return tuple(sorted(node_resources_fit.reason(names[r]) for r in short))
+    if refusal > 0:
+        return (engine.static.reason[c][int(engine.static.node_class[node])],)
+    return (_CHANGING[refusal][1],) if refusal else ()
+
+
 def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, ...]], Int64]:
     """The different things that nodes say to a class of units, and which of them each says."""
-    said: list[tuple[str, ...]] = [(), (node_affinity.REASON,)]
+    narrows = engine.profile_of(answers.row).narrows_by_name
+    pinned = node_affinity.REASON_NARROWED if narrows else node_affinity.REASON
+    said: list[tuple[str, ...]] = [(), (pinned,)]
     which = np.zeros(len(answers.refusal), np.int64)
     for code in np.unique(answers.refusal).tolist():
         here = np.flatnonzero(answers.refusal == code)

@@ -48,6 +48,18 @@ def plugin_scores(engine: Engine, answers: Answers) -> dict[str, Int64]:
     }
 
 
+def total_scores(engine: Engine, answers: Answers) -> Int64:
+    """[N] the sum over the plugins, -1 where the unit does not fit."""
+    parts = plugin_scores(engine, answers).values()
+    total: Int64 = np.sum([*parts, np.zeros(len(answers.refusal), np.int64)], axis=0)
+    return np.where(answers.refusal == 0, total, -1)
+
+
+def best_node(engine: Engine, answers: Answers, among: NDArray[np.bool_]) -> int:
+    """The first of the best nodes among some that fit."""
+    return int(np.where(among, total_scores(engine, answers), -1).argmax())
+
+
 def _normalised(raw: Int64, fits: NDArray[np.bool_], reverse: bool) -> Int64:
     """The default normalisation to 0..100 over the nodes that fit."""
     largest = int(raw[fits].max(initial=0))

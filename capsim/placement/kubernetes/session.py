@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from capsim.placement.kubernetes import _kernels
 from capsim.placement.kubernetes._kernels import Memory, Piles, Residents
 from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.sampling import Sampling
+from capsim.placement.kubernetes.static import NARROWED
 from capsim.topology import Int32, Int64
 
 #: Scores kept at once, over all classes of units (4 bytes each).
@@ -37,13 +40,21 @@ class Session:
 
     Parameters: engine; state, updated in place; expected, the units (rows) that are going to be
     placed, by which it is decided whose scores are kept; arrival, rows of the units that run
-    already in the order of their arrival, by default that of the scenario.
+    already in the order of their arrival, by default that of the scenario; sampling, for a
+    scheduler that looks at some nodes only or draws among the best.
     """
 
     def __init__(
-        self, engine: Engine, state: State, expected: Int64, arrival: Int64 | None = None
+        self,
+        engine: Engine,
+        state: State,
+        expected: Int64,
+        arrival: Int64 | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.engine, self.state = engine, state
+        self._sampling = sampling
+        self._walk = np.array([0, sampling.seed if sampling else 0], np.int64)
         self.changes = 0
         """Units that have come or gone."""
         self.residents = _residents(engine)
@@ -87,6 +98,8 @@ class Session:
     ) -> int:
         """Place units[begin:end], which are of one profile; the first that stopped, or end."""
         engine, counters = self.engine, self.engine.counters
+        if self._sampling is not None:
+            return self._sample(units, classes, may_preempt, begin, end, out)
         stopped: int = _kernels.schedule(
             classes[:end],
             self._pin[units[:end]],
@@ -100,6 +113,40 @@ class Session:
             counters.asks,
             counters.cells,
             self.memory,
+            out.node,
+            out.fits,
+            out.total,
+        )
+        return stopped
+
+    def _sample(
+        self,
+        units: Int64,
+        classes: Int64,
+        may_preempt: NDArray[np.bool_],
+        begin: int,
+        end: int,
+        out: Choices,
+    ) -> int:
+        """The same by the kernel that looks at a sample of the nodes."""
+        engine, counters, sampling = self.engine, self.engine.counters, self._sampling
+        assert sampling is not None
+        stopped: int = _kernels.schedule_sampled(
+            classes[:end],
+            self._pin[units[:end]],
+            may_preempt,
+            begin,
+            *self.state,
+            engine.units,
+            engine.tables,
+            engine.policies[int(self._profile[classes[begin]])],
+            counters.rows,
+            counters.asks,
+            self.memory,
+            NARROWED,
+            sampling.percentage,
+            sampling.ties == "random",
+            self._walk,
             out.node,
             out.fits,
             out.total,
@@ -123,11 +170,37 @@ class Session:
         units, rows = self.engine.units, self.engine.counters.rows
         _kernels.arrive(unit, node, *self.state, units, rows, self.residents, self.memory)
 
+    def bind_all(self, units: Int64, nodes: Int64) -> None:
+        """Units run on these nodes from now on; quicker than one by one, forgets all scores."""
+        self.changes += len(units)
+        engine, rows = self.engine, nodes.astype(np.int32)
+        classes = engine.class_of[units]
+        _kernels.bind_all(classes, rows, *self.state, engine.units, engine.counters.rows)
+        self._settle(units, rows)
+        self.memory.seen[:] = -1
+        self.memory.worth_seen[:] = -1
+
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
         self.changes += 1
         units, rows = self.engine.units, self.engine.counters.rows
         _kernels.leave(unit, *self.state, units, rows, self.residents, self.memory)
+
+    @contextmanager
+    def without(self, units: Sequence[int]) -> Iterator[None]:
+        """Some units are away for the time being; each returns to its node, boards and all."""
+        state, engine, residents = self.state, self.engine, self.residents
+        boards = state.nodes.gpu_free.copy()
+        for unit in units:
+            _kernels.evict_on_trial(unit, *state, engine.units, engine.counters.rows, residents)
+        try:
+            yield
+        finally:
+            for unit in units:
+                _kernels.return_from_trial(
+                    unit, *state, engine.units, engine.counters.rows, residents
+                )
+            state.nodes.gpu_free[:] = boards
 
     def on_node(self, node: int) -> Sequence[int]:
         """Rows of the units on a node, in the scheduler's order."""

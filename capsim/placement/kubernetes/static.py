@@ -281,7 +281,7 @@ def _first_refusals(
     if named is not None:
         for k, node in enumerate(views.nodes):
             if node.name not in named:
-                number[k], reason[k] = NARROWED, node_affinity.REASON
+                number[k], reason[k] = NARROWED, node_affinity.REASON_NARROWED
     for which, plugin in _asked(profile):
         for k, said in enumerate(views.refusals(plugin, template, profile)):
             if said and not number[k]:

@@ -14,7 +14,7 @@ pod: activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enab
   imagePullSecrets os readinessGates resourceClaims restartPolicy securityContext serviceAccount
   serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
   terminationGracePeriodSeconds workloadRef
-volume: hostPath configMap secret emptyDir projected downwardAPI csi nfs iscsi image
+volume: configMap secret projected downwardAPI csi nfs iscsi image
 replicas: minReadySeconds paused podManagementPolicy progressDeadlineSeconds rollbackTo
   revisionHistoryLimit persistentVolumeClaimRetentionPolicy serviceName strategy updateStrategy
   templateGeneration

@@ -180,6 +180,7 @@ def _packed(source: PodSource) -> bytes | None:
             [_container(raw) for raw in spec.get("initContainers") or ()],
             [spec.get(name) for name in _SPEC_FIELDS],
             [claim for raw in spec.get("volumes") or () for claim in _claims(raw, source.own_name)],
+            any("emptyDir" in raw or "hostPath" in raw for raw in spec.get("volumes") or ()),
             source.statuses,
         )
         # Version 2 has no back references, so equal content always gives equal bytes.

@@ -57,6 +57,7 @@ from capsim.placement.kubernetes._kernels.resources import (
     resources_filter,
     short_resources,
 )
+from capsim.placement.kubernetes._kernels.sampled import nodes_to_find, schedule_sampled
 from capsim.placement.kubernetes._kernels.schedule import (
     known_filter,
     refresh_worth,
@@ -132,6 +133,7 @@ __all__ = [
     "known_filter",
     "leave",
     "near_filter",
+    "nodes_to_find",
     "note",
     "plain_fit_scores",
     "pods_scores",
@@ -142,6 +144,7 @@ __all__ = [
     "resources_filter",
     "return_from_trial",
     "schedule",
+    "schedule_sampled",
     "settle",
     "settle_all",
     "short_resources",
