@@ -175,7 +175,7 @@ def _cordon(node: Node) -> tuple[Hashable, ...]:
 
 
 def _beside(table: NDArray[_Number], columns: NDArray[np.integer[Any]]) -> NDArray[_Number]:
-    return np.concatenate([table, columns.astype(table.dtype)], axis=1)
+    return np.ascontiguousarray(np.concatenate([table, columns.astype(table.dtype)], axis=1))
 
 
 def allowed(
