@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
 from capsim.figures.headroom import headroom, headroom_curve
+from capsim.figures.moves import moves, moves_title
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
@@ -35,6 +36,8 @@ __all__ = [
     "headroom_curve",
     "map_cells",
     "map_title",
+    "moves",
+    "moves_title",
     "packers",
     "pending",
     "stranded_by_shape",

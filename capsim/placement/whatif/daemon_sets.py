@@ -69,9 +69,10 @@ class DaemonSetFit:
         """The answer in one sentence."""
         told = self.summary()
         nodes, refusing = int(told["nodes"]), int(told["refusing_nodes"])
-        if not refusing:
-            return f"{self.workload} still fits on all {nodes:,} nodes"
-        return f"{self.workload} fits on {nodes - refusing:,} of {nodes:,} nodes"
+        fits = f"{nodes - refusing:,} of {nodes:,}" if refusing else f"all {nodes:,}"
+        gone, waits = int(told["evicted_units"]), int(told["evicted_units_waiting"])
+        pushed = f"; it evicts {gone:,} units, {waits:,} of which wait" if gone else ""
+        return f"{self.workload} fits on {fits} nodes{pushed}"
 
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
