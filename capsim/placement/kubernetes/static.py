@@ -156,14 +156,16 @@ def recordoned(
     ]
     node_class = tables.node_class.copy()
     node_class[changed] = len(tables.example) + group
-    of = tables.asked_of
+    of, shape = tables.asked_of, (len(tables.asked), len(example))
+    number = np.array([each for each, _ in said], np.int64).reshape(shape)
+    taint_raw = np.array(taints, np.int64).reshape(shape)
     return dataclasses.replace(
         tables,
         node_class=node_class,
         example=[*tables.example, *example.tolist()],
-        refusal=_beside(tables.refusal, np.array([number for number, _ in said])[of]),
+        refusal=_beside(tables.refusal, number[of]),
         reason=[[*tables.reason[c], *said[k][1]] for c, k in enumerate(of.tolist())],
-        taint_raw=_beside(tables.taint_raw, np.array(taints, np.int64)[of]),
+        taint_raw=_beside(tables.taint_raw, taint_raw[of]),
         affinity_raw=_beside(tables.affinity_raw, tables.affinity_raw[:, from_class]),
         image=_beside(tables.image, tables.image[:, from_class]),
     )

@@ -184,7 +184,8 @@ def _step(
     )
     # Old nodes of which a surge node has taken the place are gone, the others come back.
     after = uncordon(remove_nodes(drained.placed_topology, batch[:surge]), batch[surge:])
-    return place(after), step
+    stated = {"assumptions": plan.scenario.assumptions}  # not what each step was
+    return place(after.changed(after.scenario.model_copy(update=stated))), step
 
 
 def _with_surge(topology: Topology, names: Sequence[str]) -> Topology:
