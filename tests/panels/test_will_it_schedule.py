@@ -11,7 +11,7 @@ from capsim.figures import utilisation_curves
 from capsim.figures.pending import reason_words
 from capsim.panels import DeckTray, WillItSchedule
 from capsim.panels.schedule.picture import reason_rows
-from capsim.panels.schedule.question import drain_order
+from capsim.panels.schedule.question import Answer, drain_order
 from capsim.panels.schedule.words import parts
 from capsim.topology import Topology
 
@@ -35,10 +35,10 @@ def trace(panel: WillItSchedule, meta: str):
 def assert_shows(panel: WillItSchedule, plan: cs.Placement) -> None:
     """The picture and the numbers are those of a placement made without the panel."""
     assert panel.plan.node_of.tolist() == plan.node_of.tolist()
-    _, curves = utilisation_curves(plan, panel._names)
-    lines = [np.array(each.y) for each in panel.figure.data if each.meta == "now"]
-    for shown, expected in zip(lines, curves.values(), strict=True):
-        np.testing.assert_array_equal(shown, expected)
+    lines = [(each.x, each.y) for each in panel.figure.data if each.meta == "now"]
+    expected = Answer(panel.answer.question, plan, plan).curves(panel._names)
+    for shown, curve in zip(lines, expected.values(), strict=True):
+        np.testing.assert_array_equal(shown, curve)
     assert trace(panel, "bars").x.sum() == len(plan.waiting)
     assert sum(parts(panel.answer).values()) == len(plan.node_of)
     for reason, units in plan.reasons[["reason", "units"]].values.tolist():
@@ -46,7 +46,14 @@ def assert_shows(panel: WillItSchedule, plan: cs.Placement) -> None:
 
 
 def test_it_opens_on_the_cluster_with_what_waits_placed(asked, start):
-    assert_shows(asked, cs.place(start))
+    plan = cs.place(start)
+    assert_shows(asked, plan)
+    for line, y in zip(
+        (each for each in asked.figure.data if each.meta == "now"),
+        utilisation_curves(plan, asked._names)[1].values(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(line.y, y)
     assert asked.headline == "As it is, 2 of 80 pods wait"
     assert "As it is, 2 of 80 pods wait." in asked._tiles.value
 
@@ -83,6 +90,14 @@ def test_only_memory_can_be_multiplied(asked, start):
     asked.controls.scaled.value = "memory"
     asked.controls.factor.value = 2.0
     assert_shows(asked, cs.place(cs.change_requests(start, 2.0, resources=["memory"])))
+
+
+def test_nodes_that_are_empty_and_closed_leave_the_picture(openb):
+    panel = cs.panels.will_it_schedule(openb)
+    panel.controls.drained.value = 100
+    cpu = next(each for each in panel.figure.data if each.meta == "now")
+    assert cpu.x[-1] == 1423
+    assert cpu.y[-1] > 0
 
 
 def test_a_zone_is_lost_and_more_pods_come(asked, start):

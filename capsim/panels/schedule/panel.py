@@ -142,9 +142,8 @@ class WillItSchedule:
     def _told(self) -> list[str]:
         at = self.answer.question
         told = [f"{at.drained:,} nodes drained, {at.order}"] if at.drained else []
-        told += (
-            [f"{at.factor:g} x requested {' and '.join(at.resources)}"] if at.factor != 1 else []
-        )
+        if at.factor != 1:
+            told.append(f"requests of {' and '.join(at.resources)} × {at.factor:g}")
         told += [f"growth {at.growth:.0%}"] if at.growth else []
         return told + ([f"without zone {safe(at.zone)}"] if at.zone else [])
 

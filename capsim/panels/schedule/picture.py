@@ -95,7 +95,7 @@ def _axes(figure: go.Figure) -> None:
     figure.update_layout(
         xaxis={
             "domain": [0, _LEFT_END],
-            "title": {"text": "Nodes that offer the resource, from full to empty (number)"},
+            "title": {"text": "Nodes that take or run pods, from full to empty (number)"},
             "rangemode": "tozero",
             "tickformat": ",",
             "showgrid": False,

@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from capsim.figures import utilisation_curves
+from capsim.figures import resources
 from capsim.figures.pending import reason_words
 from capsim.figures.resources import Float32
+from capsim.figures.utilisation import POINTS, sorted_use
 from capsim.placement import (
     Comparison,
     Placement,
@@ -75,17 +77,27 @@ class Answer:
             counts[reason_words(refusal.main)] += len(refusal.units)
         return counts
 
-    @cached_property
+    @property
     def open_nodes(self) -> int:
         """Nodes that take units."""
-        return sum(not node.unschedulable for node in self.plan.scenario.nodes)
+        return int(self._is_open.sum())
+
+    @cached_property
+    def _is_open(self) -> NDArray[np.bool_]:
+        return np.array([not node.unschedulable for node in self.plan.scenario.nodes], np.bool_)
 
     def curves(self, names: Sequence[str]) -> dict[str, tuple[Float32, Float32]]:
-        """Of each resource: nodes that offer it, fullest first, and percent requested."""
-        x, curves = utilisation_curves(self.plan, names)
-        offer, column = self.plan.offered > 0, self.plan.topology.column
-        nodes = {name: np.float32(offer[:, column(name)].sum() / 100) for name in names}
-        return {name: (x * nodes[name], y) for name, y in curves.items()}
+        """Of each resource: nodes that offer it, fullest first, and percent requested.
+
+        Nodes that take no units and have none any more are left out.
+        """
+        is_there = self._is_open | (self.plan.used > 0).any(axis=1)
+        curves = {}
+        for name in names:
+            use = np.where(is_there, resources.use(self.plan, name), np.nan)
+            count = np.count_nonzero(~np.isnan(use))
+            curves[name] = (np.linspace(0, count, POINTS, dtype=np.float32), sorted_use(use))
+        return curves
 
 
 class Asked:
