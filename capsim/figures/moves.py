@@ -89,9 +89,10 @@ def moves_title(comparison: Comparison) -> str:
         subject = f"{moved:,}" if lost else words.count(moved, noun)
         parts.append(f"{subject} {'moves' if moved == 1 else 'move'}")
     if counts["newly placed"]:
-        parts.append(f"{counts['newly placed']:,} find a place")
+        finds = "finds" if counts["newly placed"] == 1 else "find"
+        parts.append(f"{counts['newly placed']:,} {finds} a place")
     if counts["gone"]:
-        parts.append(f"{counts['gone']:,} are gone")
+        parts.append(f"{counts['gone']:,} {'is' if counts['gone'] == 1 else 'are'} gone")
     if not parts:
         return f"No {noun} moves or waits that did not before"
     return words.capital(words.listed(parts)) + ("" if lost else f"; no {noun} loses its place")
