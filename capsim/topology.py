@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Node, Scenario, Template
+from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Node, Scenario, Template, Unit
 from capsim.scenario.requests import accounted_requests, filter_requests, scoring_requests
 
 if TYPE_CHECKING:
@@ -74,6 +74,35 @@ class Topology:
     """[U] row of the node it runs on, -1 while it waits."""
     unit_pinned: Int32
     """[U] row of the one node it may run on, -1 for any, -2 for one that is not there."""
+    basis: Basis | None = field(default=None, init=False)
+    """What it was made from by `changed`."""
+
+    def changed(
+        self, scenario: Scenario, *, copied: Int64 | None = None, **arrays: Any
+    ) -> Topology:
+        """A what-if that leaves the kinds of units and nodes, so that no scheduler is compiled.
+
+        Units may run elsewhere or wait, templates may differ in requests, priority and preemption
+        policy, nodes in cordons and taints, and copies of units may follow the others (copied: the
+        row of each one's original; all labels and the namespace are the same). What else differs
+        needs `dataclasses.replace`, and is compiled anew.
+        """
+        made = replace(self, scenario=scenario, **arrays)
+        root, like = self.origin
+        if copied is not None:
+            like = np.concatenate([like, like[copied]])
+        object.__setattr__(made, "basis", Basis(root, like))
+        return made
+
+    @property
+    def origin(self) -> Basis:
+        """The basis, or the topology as its own."""
+        return self.basis or Basis(self, np.arange(len(self.unit_template)))
+
+    @cached_property
+    def unbound(self) -> dict[int, Unit]:
+        """Units (by row) as they are while they wait, for those of which a what-if asked."""
+        return {}
 
     @property
     def templates(self) -> Sequence[Template]:
@@ -95,6 +124,14 @@ class Topology:
         Vertices are named kind/name and carry `kind`, and `spec` where the scenario has one.
         """
         return _networkx(self)
+
+
+class Basis(NamedTuple):
+    """A topology, and for each unit of a what-if on it the row of the one whose kind it is."""
+
+    topology: Topology
+    like: Int64
+    """[U]"""
 
 
 @dataclass(frozen=True, eq=False)

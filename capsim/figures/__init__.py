@@ -15,6 +15,7 @@ from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
 from capsim.figures.defragmentation import defragmentation
 from capsim.figures.headroom import headroom, headroom_curve
+from capsim.figures.moves import moves, moves_title
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
@@ -40,6 +41,8 @@ __all__ = [
     "map_cells",
     "map_title",
     "measured_slowdowns",
+    "moves",
+    "moves_title",
     "packers",
     "pending",
     "stack_slowdowns",

@@ -16,12 +16,12 @@ from capsim.panels.question import Answer
 from capsim.placement import Placement
 from capsim.scenario import GPU_MILLI
 
-_FONT = f"font-family:{theme.FONT};color:{theme.INK}"
-_CARD = (
+FONT = f"font-family:{theme.FONT};color:{theme.INK}"
+CARD = (
     f"border:1px solid {theme.GRID};border-radius:8px;padding:8px 14px 10px;"
     f"background:{theme.PAPER};min-height:116px"
 )
-_SOFT = f"color:{theme.SOFT};font-size:13px;line-height:1.4"
+SOFT = f"color:{theme.SOFT};font-size:13px;line-height:1.4"
 _KINDS = {"pod": "pod", "vm": "VM", "container": "container"}
 _PARTS = (
     ("requested", "requested", theme.USED),
@@ -66,13 +66,13 @@ def tiles(answer: Answer, *, reasons: bool) -> str:
     """
     four = (_fits(answer), _waits(answer, reasons), _stranded(answer), _needs(answer))
     body = "".join(
-        f"<div style='{_CARD};border-top:4px solid {colour}'><div style='{_SOFT}'>{title}</div>"
+        f"<div style='{CARD};border-top:4px solid {colour}'><div style='{SOFT}'>{title}</div>"
         f"<div style='font-size:21px;font-weight:700;line-height:1.35'>{big}</div>"
-        f"<div style='{_SOFT}'>{small}</div></div>"
+        f"<div style='{SOFT}'>{small}</div></div>"
         for title, colour, big, small in four
     )
     return (
-        f"<div style='{_FONT}'><div style='font-size:20px;font-weight:700;line-height:1.3;"
+        f"<div style='{FONT}'><div style='font-size:20px;font-weight:700;line-height:1.3;"
         f"margin:8px 0 10px'>{headline(answer)}.</div><div style='display:grid;gap:10px;"
         f"grid-template-columns:repeat(auto-fit,minmax(185px,1fr))'>{body}</div></div>"
     )
@@ -139,7 +139,7 @@ def bars(table: pd.DataFrame) -> str:
     )
     lines = "".join(_bar(row, 100 / longest) for row in rows)
     return (
-        f"<div style='{_FONT};margin-top:4px'><div style='{_SOFT};margin-bottom:8px'>{key}</div>"
+        f"<div style='{FONT};margin-top:4px'><div style='{SOFT};margin-bottom:8px'>{key}</div>"
         "<div style='display:grid;grid-template-columns:max-content 1fr;gap:8px 14px;"
         f"align-items:center'>{lines}</div></div>"
     )
@@ -156,7 +156,7 @@ def _bar(row: Mapping[str, Any], scale: float) -> str:
     name = GPU_MILLI if row["resource"] == "gpu" else str(row["resource"])
     parts = "".join(_part(row, key, told, colour, scale) for key, told, colour in _PARTS)
     return (
-        f"<div><b>{capital(html.escape(resource_name(name)))}</b> <span style='{_SOFT}'>"
+        f"<div><b>{capital(html.escape(resource_name(name)))}</b> <span style='{SOFT}'>"
         f"{number(row['offered'])} {row['unit']} offered</span></div>"
         f"<div style='display:flex;height:24px;background:{theme.PANEL}'>{parts}</div>"
     )

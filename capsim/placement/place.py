@@ -9,6 +9,7 @@ import numpy as np
 
 from capsim.placement.kubernetes import unmodelled
 from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes.following import follow
 from capsim.placement.kubernetes.sampling import Sampling, Ties
 from capsim.placement.kubernetes.scheduling import History, work_off
 from capsim.placement.machines import Machines, machines
@@ -116,6 +117,8 @@ def scheduler(topology: Topology, profile: SchedulerProfile) -> Engine:
 
 @lru_cache(maxsize=8)
 def _scheduler(topology: Topology, profile_json: str) -> Engine:
+    if topology.basis is not None:
+        return follow(_scheduler(topology.basis.topology, profile_json), topology)
     return Engine(topology, SchedulerProfile.model_validate_json(profile_json))
 
 

@@ -67,7 +67,9 @@ class Engine:
     first (units that wait, and those that could be evicted); the others are only counted.
     """
 
-    def __init__(self, topology: Topology, profile: SchedulerProfile) -> None:
+    def __init__(
+        self, topology: Topology, profile: SchedulerProfile, *, asks_all: bool = False
+    ) -> None:
         self.topology = topology
         self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
@@ -76,33 +78,29 @@ class Engine:
         waiting = queue(topology, self.profiles)
         self.waiting = waiting[~np.isin(waiting, list(self.over_quota))]
         found, kind_of = kinds(topology, self.profiles)
-        asking = self._asking(found, kind_of)
-        order = np.argsort(~asking, kind="stable")
+        asks = asking(topology, found, kind_of[self.waiting], self.profiles) | asks_all
+        order = np.argsort(~asks, kind="stable")
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         self.kinds = [found[i] for i in order.tolist()]
         self.class_of: Int64 = rank[kind_of]
-        self.asking = int(asking.sum())
+        self.asking = int(asks.sum())
         """Number of classes that may have to be placed."""
         template_of = np.array([kind.template for kind in self.kinds], np.int64)
         self.template_of: Int64 = template_of
         self.static = static_tables(topology, template_of[: self.asking].tolist(), self.profiles)
         self.counters = counters(topology, self.kinds, self.asking, self.static, self.profiles)
-        self.tables = _static(self.static, self._image_weights())
+        self.tables = static_arrays(self.static, self.image_weights())
         self.policies = [_policy(topology, each) for each in self.profiles.all]
         self._ports = node_ports.conflict_table(topology.templates)
-        self.units = self._units_of(template_of)
+        self.units = self.units_of(template_of)
 
-    def _asking(self, found: Sequence[Kind], kind_of: Int64) -> NDArray[np.bool_]:
-        """[C] whether units of the kind wait, or could be evicted for units that wait."""
-        asking = np.zeros(len(found), np.bool_)
-        asking[kind_of[self.waiting]] = True
-        if asking.any() and any(profile.preemption for profile in self.profiles.all):
-            priority = self.topology.priority[[kind.template for kind in found]]
-            asking |= priority < priority[asking].max()
-        return asking
+    @cached_property
+    def complete(self) -> Engine:
+        """The same with every class ready to be placed, for what-ifs to follow (see following)."""
+        return Engine(self.topology, self.profile, asks_all=True)
 
-    def _image_weights(self) -> Int64:
+    def image_weights(self) -> Int64:
         """[C] what ImageLocality counts for each class."""
         templates = (self.template(c) for c in range(self.asking))
         weights = (self.profiles.of(each).score_weights for each in templates)
@@ -268,7 +266,7 @@ class Engine:
         """Whether a class asks for nothing that is balanced."""
         return bool(self.units.skips_balance[c])
 
-    def _units_of(self, rows: Int64) -> Units:
+    def units_of(self, rows: Int64) -> Units:
         """The tables of classes with these templates."""
         topology = self.topology
         request = np.ascontiguousarray(topology.request[rows])
@@ -333,6 +331,21 @@ def _place(refusal: int, order: Sequence[str]) -> int:
     return order.index(name) if name in order else len(order)
 
 
+def asking(
+    topology: Topology, found: Sequence[Kind], waiting: Int64, profiles: Profiles
+) -> NDArray[np.bool_]:
+    """[C] whether units of the kind wait, or could be evicted for units that wait.
+
+    waiting: the kinds of the units that wait.
+    """
+    asks = np.zeros(len(found), np.bool_)
+    asks[waiting] = True
+    if asks.any() and any(profile.preemption for profile in profiles.all):
+        priority = topology.priority[[kind.template for kind in found]]
+        asks |= priority < priority[asks].max()
+    return asks
+
+
 def queue(topology: Topology, profiles: Profiles) -> Int64:
     """Rows of the waiting units in the order of the active queue: priority, then arrival.
 
@@ -352,7 +365,8 @@ def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
     return start, np.array([each for row in rows for each in row], np.int64)
 
 
-def _static(static: StaticTables, image_weight: Int64) -> Static:
+def static_arrays(static: StaticTables, image_weight: Int64) -> Static:
+    """The tables as the kernels take them; image_weight: what images count for each class."""
     return Static(
         static.node_class,
         static.refusal,
@@ -386,4 +400,4 @@ def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
     )
 
 
-__all__ = ["Answers", "Engine", "State", "queue"]
+__all__ = ["Answers", "Engine", "State", "asking", "queue", "static_arrays"]
