@@ -76,7 +76,8 @@ def _joined(lines: list[str], at: int, escape: str) -> Iterator[Logical]:
     # A sign at the end of a line continues it, unless it is escaped itself.
     continued = re.compile(rf"(?:^|(?<!{sign})){sign}[ \t]*$")
     while at < len(lines):
-        begin, parts, more = at, [], True
+        begin, more = at, True
+        parts: list[str] = []
         while more and at < len(lines):
             line, at = lines[at], at + 1
             if line.lstrip().startswith("#") or (parts and not line.strip()):
