@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from capsim.errors import ModelError
 from capsim.readers.dockerfile import read_context, read_dockerfile
 from capsim.scenario import Assumption
 from capsim.scenario.dockerfile import BuildContext, Dockerfile, Instruction, Stage
@@ -267,3 +269,56 @@ def _runtime(dockerfile: Dockerfile) -> str:
             if any(name in text for name in (*names, *told)):
                 return runtime
     return "unknown"
+
+
+def sized_image(
+    compressed_mb: float,
+    *,
+    layers: int = 8,
+    base_share: float = 0.7,
+    unpacked_mb: float | None = None,
+    runtime: str = "unknown",
+    name: str = "image",
+) -> Image:
+    """An image of which only the size is known, to ask for pulls and starts.
+
+    The lowest layer has half the bytes of the base, the other layers share the rest evenly.
+
+    Parameters: compressed_mb, as registries state it; layers; base_share of the bytes that the
+    base image has; unpacked_mb, by default the usual ratio; runtime, what runs in it.
+    Returns: Image.
+    Raises: ModelError for a size that is not above 0, fewer than 2 layers, or a share out of 0..1.
+    """
+    if not 0 < compressed_mb <= _MOST_MB or layers < 2 or not 0 <= base_share <= 1:
+        told = f"{compressed_mb} MB in {layers} layers, {base_share} of it base"
+        raise ModelError(f"{told}, expected more than 0 MB, 2 layers and a share of 0 to 1.")
+    below = max(1, min(layers - 1, round(base_share * layers)))
+    first = base_share / 2 if below > 1 else base_share
+    shares = [first, *[(base_share - first) / max(below - 1, 1)] * (below - 1)]
+    shares += [(1 - base_share) / (layers - below)] * (layers - below)
+    ratio = of_images("image", "compression").span
+    found = [_sized(name, at, compressed_mb * share, at < below) for at, share in enumerate(shares)]
+    if unpacked_mb is not None:
+        exact = unpacked_mb / compressed_mb
+        ratio = Span.exact(exact)
+    return Image(
+        name=name,
+        layers=tuple(replace(x, unpacked_mb=ratio * x.compressed_mb.value) for x in found),
+        steps=(),
+        dockerfile=Dockerfile(
+            file=name, stages=(Stage(index=0, line=0, base="scratch"),), target=0
+        ),
+        context=None,
+        runtime=runtime,
+        assumptions=(of_images("image", "compression").assumption,),
+    )
+
+
+_MOST_MB = 1e6
+
+
+def _sized(name: str, at: int, size: float, of_base: bool) -> Layer:
+    told = f"layer {at + 1}"
+    exact = Span.exact(size)
+    digest = _digest("base" if of_base else name, str(at), f"{size:.6f}")
+    return Layer(digest, exact, exact, told, of_base, 0)
