@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from capsim.stack.images.image import Image, Step
+from capsim.stack.images.result import Image, Step
 from capsim.stack.images.steps import copies_source
 
 _INSTALLS = ("pip", "npm", "apt", "apk")

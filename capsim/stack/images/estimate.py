@@ -13,7 +13,7 @@ from capsim.scenario import Assumption
 from capsim.scenario.dockerfile import BuildContext, Dockerfile, Instruction, Stage
 from capsim.scenario.dockerfile import sources as sources_of
 from capsim.stack.images.bases import Base, base_image
-from capsim.stack.images.image import Change, Image, Layer, Step
+from capsim.stack.images.result import Change, Image, Layer, Step
 from capsim.stack.images.span import Span, of_images
 from capsim.stack.images.steps import (
     NOTHING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from capsim.data_files import data_path
 from capsim.errors import ModelError, nearest
 from capsim.scenario import Assumption
 from capsim.stack.images import _kernels
-from capsim.stack.images.image import Image, Layer
+from capsim.stack.images.result import Image, Layer
 from capsim.stack.images.span import Parameter, of_images
 
 Cache = Literal["cold", "base", "warm"]
@@ -63,9 +64,16 @@ class Pull:
     """[C]"""
     pulled_mb: NDArray[np.float64]
     """[C] of one node."""
-    limits: pd.DataFrame
-    """Docker Hub's pull limits against this pull."""
+    addresses: int
+    """Public addresses behind which the nodes stand."""
     assumptions: tuple[Assumption, ...] = field(default=())
+
+    @property
+    def limits(self) -> pd.DataFrame:
+        """Docker Hub's pull limits against this pull, see `pull_limits`."""
+        counts = zip(self.nodes.values(), self.pulled_mb.tolist(), strict=True)
+        pulling = sum(number for number, size in counts if size > 0)
+        return pull_limits(pulling * len(self.images), self.addresses)
 
     @property
     def total_mb(self) -> float:
@@ -151,7 +159,6 @@ def pull(
     counts = _counts(nodes)
     layers, owner = columns(listed)
     missing = np.array([[_missing(cache, layer) for layer in layers] for cache in counts], bool)
-    pulling = sum(n for n, row in zip(counts.values(), missing, strict=True) if row.any())
     size = np.array([layer.compressed_mb.value for layer in layers])
     unpack = np.array([layer.unpacked_mb.value for layer in layers]) / links.unpack_mb_s
     downloaded, ready = _storm(missing, size, unpack, owner, list(counts.values()), links)
@@ -162,9 +169,26 @@ def pull(
         downloaded_s=downloaded,
         ready_s=ready.max(axis=1),
         pulled_mb=(missing * size).sum(axis=1),
-        limits=pull_limits(pulling * len(listed), addresses),
+        addresses=addresses,
         assumptions=_assumptions(listed),
     )
+
+
+def pull_curve(
+    image: Image, nodes: Sequence[int], *, cache: Cache = "cold", links: Links | None = None
+) -> NDArray[np.float64]:
+    """Seconds until the last of so many equal nodes has an image, for each number of nodes.
+
+    Raises: ModelError as `pull`.
+    """
+    links = links or Links()
+    layers, owner = columns([image])
+    missing = np.array([[_missing(cache, layer) for layer in layers]], bool)
+    size = np.array([layer.compressed_mb.value for layer in layers])
+    unpack = np.array([layer.unpacked_mb.value for layer in layers]) / links.unpack_mb_s
+    listed = [list(_counts({cache: int(number)}).values()) for number in nodes]
+    ready = [_storm(missing, size, unpack, owner, counts, links)[1].max() for counts in listed]
+    return np.array(ready, float)
 
 
 def _counts(nodes: int | Mapping[Cache, int]) -> dict[Cache, int]:
@@ -230,6 +254,12 @@ def _storm(
     return downloaded, ready
 
 
+@functools.cache
+def _pull_limits() -> pd.DataFrame:
+    table = pd.read_csv(data_path("catalogue", "registry_limits.csv"))
+    return table[table["kind"] == "pull_limit"]
+
+
 def pull_limits(pulls: int, addresses: int = 1) -> pd.DataFrame:
     """Docker Hub's limits against so many pulls: plan, allowed, refused, hours_until_all.
 
@@ -238,10 +268,8 @@ def pull_limits(pulls: int, addresses: int = 1) -> pd.DataFrame:
     """
     if addresses < 1:
         raise ModelError(f"{addresses} addresses, expected at least 1.")
-    table = pd.read_csv(data_path("catalogue", "registry_limits.csv"))
-    rows = table[table["kind"] == "pull_limit"]
     found = []
-    for _, row in rows.iterrows():
+    for _, row in _pull_limits().iterrows():
         bounded = row["limit_value"] != "unlimited"
         per = addresses if "address" in str(row["limit_unit"]) else 1
         allowed = float(row["limit_value"]) * per if bounded else math.inf
@@ -251,6 +279,7 @@ def pull_limits(pulls: int, addresses: int = 1) -> pd.DataFrame:
     return pd.DataFrame(found, columns=names)
 
 
+@functools.cache
 def link_parameters() -> list[Parameter]:
     """The parameters that `Links` takes by default."""
     names = ("node bandwidth", "stream bandwidth", "registry bandwidth", "unpack rate", "request")

@@ -11,7 +11,6 @@ from capsim.errors import ModelError, nearest
 from capsim.readers.deployment import Deployed, ReadinessProbe, ServiceType, read_deployment
 from capsim.scenario import Assumption
 from capsim.stack.images import _kernels
-from capsim.stack.images.image import Change, Image
 from capsim.stack.images.platforms import (
     APPLICATION,
     MONITORS,
@@ -26,6 +25,7 @@ from capsim.stack.images.platforms import (
     way,
 )
 from capsim.stack.images.registry import CACHES, Cache, Links, columns
+from capsim.stack.images.result import Change, Image
 from capsim.stack.images.span import Samples, Span, of_images, start
 from capsim.stack.images.timeline import Begin, Starts, StartUp, Timed
 
@@ -264,7 +264,9 @@ def _balanced(
     """A new balancer is made beside the units; it answers once its checks have passed."""
     if begin == "build":
         made = start("pod", "balancer")
-        there = run.step("balancer", "balancer", decided, run.shared(made.span), made.assumption)
+        there = run.step(
+            "balancer", "load balancer", decided, run.shared(made.span), made.assumption
+        )
         answers = np.maximum(answers, there)
     elif platform.startswith("pod"):
         return answers

@@ -11,7 +11,7 @@ import pandas as pd
 from capsim.data_files import data_path
 from capsim.errors import ModelError
 from capsim.scenario import Assumption
-from capsim.stack.images.image import Image, Layer
+from capsim.stack.images.result import Image, Layer
 from capsim.stack.images.span import of_images
 
 

@@ -7,4 +7,5 @@ app = Flask(__name__)
 
 @app.get("/")
 def hello() -> str:
+    """The one page."""
     return "Hello"

@@ -6,7 +6,7 @@ from capsim.data_files import data_path
 from capsim.readers.dockerfile import parse_dockerfile
 from capsim.scenario.dockerfile import BuildContext, ContextFile
 from capsim.stack.images.estimate import image, image_of
-from capsim.stack.images.image import Image
+from capsim.stack.images.result import Image
 
 FLASK = data_path("examples", "flask")
 

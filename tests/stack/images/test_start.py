@@ -23,14 +23,15 @@ def test_the_flask_service_goes_from_build_to_first_answer_step_by_step():
     assert (run.replicas, run.service, run.platform) == (3, "LoadBalancer", "pod")
     assert run.table["step"].tolist() == [
         "build steps", "compress layers", "push", "apply", "schedule", "notice", "sandbox",
-        "pull and unpack", "create and start", "application", "report", "endpoints", "balancer",
+        "pull and unpack", "create and start", "application", "report", "endpoints",
+        "load balancer",
         "health checks",
     ]  # fmt: skip
     found = run.summary()
     assert 3 < found["one_ready_p50_s"] < 8
     assert 60 < found["first_answer_p50_s"] < 200
     assert found["first_answer_p50_s"] < found["first_answer_p95_s"] < found["first_answer_p99_s"]
-    assert "longest: balancer" in run.explain()
+    assert "longest: load balancer" in run.explain()
     assert any("guess" in each.source for each in run.assumptions)
 
 
@@ -50,7 +51,7 @@ def test_a_change_of_the_source_comes_out_sooner_than_the_first_build():
 def test_scaling_out_needs_no_new_balancer_but_a_machine_of_its_own_is_checked():
     pod = start_up(flask(), begin="scale", service="LoadBalancer")
     vm = start_up(flask(), begin="scale", service="LoadBalancer", platform="vm")
-    assert "balancer" not in pod.table["step"].tolist()
+    assert "load balancer" not in pod.table["step"].tolist()
     assert vm.table["step"].tolist()[-1] == "health checks"
 
 
