@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
 from capsim.figures.headroom import headroom, headroom_curve
+from capsim.figures.images import image_layers
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
+from capsim.figures.starts import start_breakdown, start_waterfall, time_to_ready
 from capsim.figures.stranded import stranded_by_shape, stranded_capacity
 from capsim.figures.utilisation import utilisation, utilisation_curves, utilisation_title
 
@@ -33,12 +35,16 @@ __all__ = [
     "comparison",
     "headroom",
     "headroom_curve",
+    "image_layers",
     "map_cells",
     "map_title",
     "packers",
     "pending",
+    "start_breakdown",
+    "start_waterfall",
     "stranded_by_shape",
     "stranded_capacity",
+    "time_to_ready",
     "utilisation",
     "utilisation_curves",
     "utilisation_map",

@@ -8,5 +8,6 @@ A panel shows itself as the last line of a notebook's cell. Without a notebook i
 
 from capsim.panels.common import DeckTray
 from capsim.panels.machines import HowManyMachines, how_many_machines
+from capsim.panels.pulls import ImagePulls, image_pulls
 
-__all__ = ["DeckTray", "HowManyMachines", "how_many_machines"]
+__all__ = ["DeckTray", "HowManyMachines", "ImagePulls", "how_many_machines", "image_pulls"]

@@ -186,7 +186,7 @@ class ImagePulls:
         return {
             "as set": self.answer.now.table,
             "curves": self.answer.table,
-            "limits of Docker Hub": self.answer.now.limits,
+            "pull limits": self.answer.now.limits,
             "settings": self.controls.table,
         }
 

@@ -46,5 +46,5 @@ def test_a_slide_carries_the_headline_and_the_tables_the_numbers():
     panel = image_pulls(tray=DeckTray("x.pptx"))
     panel.add_to_deck()
     assert panel.tray.slides[0].layout.meta["title"].startswith("50 nodes wait ")
-    assert set(panel.tables) == {"as set", "curves", "limits of Docker Hub", "settings"}
+    assert set(panel.tables) == {"as set", "curves", "pull limits", "settings"}
     assert all(len(table) for table in panel.tables.values())

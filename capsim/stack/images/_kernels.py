@@ -43,6 +43,44 @@ def fair_level(capacity, demand, count):
 
 
 @njit(cache=True)
+def settle(c, now, size, unpack_s, image, images_at_once, layers_at_once, volume, begun, done,
+           fetched_s, ends_at, begins_s, ready_s):  # fmt: skip
+    """Begins what a node of class c may fetch now, and ends images that are complete.
+
+    Arrays as in `storm`; of class c, begun, done, ends_at, begins_s and ready_s are changed.
+    Returns when its next image begins, infinite if none is known.
+    """
+    layers, images = size.shape[1], ready_s.shape[1]
+    wakes_s = np.inf
+    for k in range(images):
+        if ready_s[c, k] < np.inf:
+            continue
+        if begins_s[c, k] > now:
+            wakes_s = min(wakes_s, begins_s[c, k])
+            continue
+        active, missing = 0, 0
+        for j in range(layers):
+            if image[j] != k or done[c, j] or size[c, j] < 0:
+                continue
+            missing += 1
+            if not begun[c, j] and active < layers_at_once:
+                begun[c, j] = True
+                ends_at[c, j] = volume[c] + size[c, j]
+            if begun[c, j]:
+                active += 1
+        if missing == 0:
+            end = begins_s[c, k]
+            for j in range(layers):
+                if image[j] == k and size[c, j] >= 0:
+                    end = max(end, fetched_s[c, j]) + unpack_s[j]
+            ready_s[c, k] = end
+            if k + images_at_once < images:
+                begins_s[c, k + images_at_once] = end
+                wakes_s = min(wakes_s, end)
+    return wakes_s
+
+
+@njit(cache=True)
 def storm(start_s, count, size, unpack_s, image, images_at_once, layers_at_once, link, stream,
           registry, downloaded_s, ready_s):  # fmt: skip
     """When each class of equal nodes has every image, downloaded and unpacked.
@@ -50,7 +88,8 @@ def storm(start_s, count, size, unpack_s, image, images_at_once, layers_at_once,
     A node fetches the layers of an image in order, up to `layers_at_once` of them at a time, and
     unpacks them one after another in order while it fetches on; image k begins when image
     k - images_at_once is unpacked. Streams of a node share its link evenly, none faster than
-    `stream`; nodes share the registry by max-min fairness. Exact between events (fluid model).
+    `stream`; nodes share the registry by max-min fairness. Exact between events (fluid model):
+    `volume` is what one stream of a node has fetched so far, a layer ends at a volume.
 
     start_s: float64[C], when a class begins. count: int64[C], nodes in it. size: float64[C, L],
     amount to fetch, negative where the layer is there already. unpack_s: float64[L]. image:
@@ -66,59 +105,31 @@ def storm(start_s, count, size, unpack_s, image, images_at_once, layers_at_once,
     ends_at = np.full((classes, layers), np.inf)
     fetched_s = np.zeros((classes, layers))
     begins_s = np.full((classes, images), np.inf)
-    ready_s[:] = np.inf
     volume = np.zeros(classes)
     streams = np.zeros(classes, np.int64)
     next_end = np.full(classes, np.inf)
-    wakes_s = np.empty(classes)
+    wakes_s = np.full(classes, np.inf)
     demand = np.zeros(classes)
-    dirty = np.ones(classes, np.bool_)
+    changed = np.ones(classes, np.bool_)
+    ready_s[:] = np.inf
+    downloaded_s[:] = start_s
+    begins_s[:, : min(images_at_once, images)] = start_s.reshape(-1, 1)
     now = 0.0
-    for c in range(classes):
-        downloaded_s[c] = start_s[c]
-        for k in range(min(images_at_once, images)):
-            begins_s[c, k] = start_s[c]
     while True:
         for c in range(classes):
-            if dirty[c]:
-                dirty[c] = False
-                wakes_s[c] = np.inf
-                for k in range(images):
-                    if ready_s[c, k] < np.inf:
-                        continue
-                    if begins_s[c, k] > now:
-                        wakes_s[c] = min(wakes_s[c], begins_s[c, k])
-                        continue
-                    active, missing = 0, 0
-                    for j in range(layers):
-                        if image[j] != k or done[c, j]:
-                            continue
-                        if size[c, j] < 0:
-                            done[c, j] = True
-                            fetched_s[c, j] = -1.0
-                            continue
-                        missing += 1
-                        if begun[c, j]:
-                            active += 1
-                        elif active < layers_at_once:
-                            active += 1
-                            begun[c, j] = True
-                            ends_at[c, j] = volume[c] + size[c, j]
-                            streams[c] += 1
-                    if missing == 0:
-                        end = begins_s[c, k]
-                        for j in range(layers):
-                            if image[j] == k and fetched_s[c, j] >= 0:
-                                end = max(end, fetched_s[c, j]) + unpack_s[j]
-                        ready_s[c, k] = end
-                        if k + images_at_once < images:
-                            begins_s[c, k + images_at_once] = end
-                            wakes_s[c] = min(wakes_s[c], end)
-                next_end[c] = np.inf
-                for j in range(layers):
-                    if begun[c, j] and not done[c, j]:
-                        next_end[c] = min(next_end[c], ends_at[c, j])
-                demand[c] = min(link, streams[c] * stream)
+            if not changed[c]:
+                continue
+            changed[c] = False
+            wakes_s[c] = settle(c, now, size, unpack_s, image, images_at_once, layers_at_once,
+                                volume, begun, done, fetched_s, ends_at, begins_s,
+                                ready_s)  # fmt: skip
+            streams[c] = 0
+            next_end[c] = np.inf
+            for j in range(layers):
+                if begun[c, j] and not done[c, j]:
+                    streams[c] += 1
+                    next_end[c] = min(next_end[c], ends_at[c, j])
+            demand[c] = min(link, streams[c] * stream)
         level = fair_level(registry, demand, count)
         step = np.inf
         for c in range(classes):
@@ -131,20 +142,18 @@ def storm(start_s, count, size, unpack_s, image, images_at_once, layers_at_once,
         step = max(step, 0.0)
         now += step
         for c in range(classes):
-            if streams[c] > 0:
-                rate = min(demand[c], level) / streams[c]
-                volume[c] += rate * step
-                if volume[c] >= next_end[c] * (1 - 1e-12) - 1e-12:
-                    volume[c] = next_end[c]
-                    for j in range(layers):
-                        if begun[c, j] and not done[c, j] and ends_at[c, j] <= next_end[c]:
-                            done[c, j] = True
-                            fetched_s[c, j] = now
-                            downloaded_s[c] = now
-                            streams[c] -= 1
-                    dirty[c] = True
-            if wakes_s[c] <= now:
-                dirty[c] = True
+            changed[c] = wakes_s[c] <= now
+            if streams[c] == 0:
+                continue
+            volume[c] += min(demand[c], level) / streams[c] * step
+            if volume[c] >= next_end[c] * (1 - 1e-12) - 1e-12:
+                volume[c] = next_end[c]
+                changed[c] = True
+                downloaded_s[c] = now
+                for j in range(layers):
+                    if begun[c, j] and not done[c, j] and ends_at[c, j] <= next_end[c]:
+                        done[c, j] = True
+                        fetched_s[c, j] = now
 
 
 @njit(cache=True)

@@ -25,6 +25,13 @@ _LIGHT = frozenset(
         "update-ca-certificates",
     ]
 )  # fmt: skip
+#: Commands that install what a lock file names, and that file.
+_LOCKED = {
+    ("poetry", "install"): "poetry.lock",
+    ("pipenv", "install"): "Pipfile.lock",
+    ("pipenv", "sync"): "Pipfile.lock",
+    ("uv", "sync"): "uv.lock",
+}
 _VARIABLE = re.compile(r"\$(?:\{(\w+)[^}]*\}|(\w+))")
 _ASSIGNMENT = re.compile(r"^\w+=")
 _ANY_PACKAGE = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._+/-]*")
@@ -83,6 +90,8 @@ def _recognised(words: list[str]) -> Command:
         name, words = "pip", words[2:]
     if name == "uv" and words[1:2] == ["pip"]:
         name, words = "pip", words[1:]
+    if (name, *words[1:2]) in _LOCKED:
+        return Command("pip", tuple(words), (), (_LOCKED[name, words[1]],))
     for names, rule in _RULES:
         if name in names:
             found = rule(words)

@@ -245,9 +245,9 @@ _RUNTIMES = {
     "node": ("node", "bun", "deno"),
     "java": ("openjdk", "temurin", "amazoncorretto", "tomcat", "maven", "gradle", "clojure"),
     "dotnet": ("dotnet", "aspnet"),
-    "go": ("golang", "rust", "scratch", "distroless", "alpine", "busybox"),
     "server": ("nginx", "httpd", "redis", "postgres", "mysql", "mariadb", "mongo", "memcached",
                "rabbitmq", "haproxy"),
+    "go": ("golang", "rust", "scratch", "distroless", "alpine", "busybox"),
 }  # fmt: skip
 
 

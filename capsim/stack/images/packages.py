@@ -13,7 +13,7 @@ from functools import cache
 import pandas as pd
 
 from capsim.data_files import data_path
-from capsim.stack.images.span import Span, of_images
+from capsim.stack.images.span import Parameter, Span, of_images, parameters
 
 #: Versions differ from those measured; half again either way covers most of a package's history.
 _OTHER_VERSION = Span(1.0, 0.7, 1.3)
@@ -65,7 +65,7 @@ def _pip(names: tuple[str, ...]) -> Installed:
     table, every = _python(), with_needs(names)
     known = table.loc[[name for name in every if name in table.index]]
     unknown = tuple(name for name in every if name not in table.index)
-    guess = of_images("build", "unknown pip package").span * len(unknown)
+    guess = Span.total(unmeasured(name).span for name in unknown)
     sums = known[["installed_mb", "layer_gzip_mb", "wheel_mb"]].astype(float).sum().to_dict()
     squeeze = of_images("image", "compression").span
     return Installed(
@@ -75,6 +75,12 @@ def _pip(names: tuple[str, ...]) -> Installed:
         packages=Span.exact(float(len(every))),
         unknown=unknown,
     )
+
+
+def unmeasured(name: str) -> Parameter:
+    """The range of a Python package that was not measured: its own, or that of any package."""
+    own = parameters("images").get(("build", f"pip {name}"))
+    return own or of_images("build", "unknown pip package")
 
 
 def apt(names: Sequence[str], *, recommends: bool) -> Installed:

@@ -88,20 +88,27 @@ def _install(added: Added, found: Installed, manager: str, seconds_each: Span) -
     took = found.download_mb / down + found.unpacked_mb / write + seconds_each * found.packages
     added.take(found.unpacked_mb, found.compressed_mb, took)
     for name in found.unknown:
-        known = of_images("build", f"unknown {manager} package")
+        known = (
+            packages.unmeasured(name)
+            if manager == "pip"
+            else of_images("build", f"unknown {manager} package")
+        )
         added.assumptions.append(
             known.assumption.model_copy(update={"name": f"{manager} package {name}"})
         )
-    return f"{manager}: {found.packages.value:.0f} packages"
+    count = round(found.packages.value)
+    return f"{manager}: {count} package{'' if count == 1 else 's'}"
 
 
 def _pip(
     added: Added, command: Command, instruction: Instruction, context: BuildContext | None
 ) -> str:
     names = list(command.packages)
+    unread = []
     for file in command.files:
         listed = _requirements(file, context)
         if listed is None:
+            unread.append(f"pip: packages of {file}, which was not read")
             count = added.guess("pip packages")
             each = of_images("build", "unknown pip package").span
             added.take(
@@ -109,8 +116,10 @@ def _pip(
             )
         else:
             names += listed
-    found = packages.pip(names)
-    told = _install(added, found, "pip", of_images("build", "pip package").span)
+    told = ""
+    if names:
+        each = of_images("build", "pip package").span
+        told = _install(added, packages.pip(names), "pip", each)
     no_cache = "--no-cache-dir" in command.options
     no_cache |= instruction.environment.get("PIP_NO_CACHE_DIR", "").lower() in (
         "1",
@@ -119,8 +128,8 @@ def _pip(
         "yes",
     )
     if names and not (no_cache or _cache_mounted(instruction) or command.words[0] == "uv"):
-        _keep(added, found.download_mb)
-    return told
+        _keep(added, packages.pip(names).download_mb)
+    return ", ".join(filter(None, (told, *unread)))
 
 
 def _requirements(file: str, context: BuildContext | None) -> tuple[str, ...] | None:

@@ -240,3 +240,35 @@ def test_ranges_are_in_order_and_more_change_never_builds_quicker(lines: list[st
 def test_any_command_is_read(text: str):
     for each in commands(text, {}):
         assert each.words
+
+
+def test_packages_that_no_table_has_are_a_range_of_their_own_or_of_any():
+    heavy = built("FROM scratch\nRUN pip install --no-cache-dir torch", {})
+    some = built("FROM scratch\nRUN pip install --no-cache-dir nobodys-package", {})
+    assert heavy.unpacked_mb.low > 500 > some.unpacked_mb.high
+    assert any(each.name == "pip package nobodys-package" for each in some.assumptions)
+
+
+def test_lists_of_packages_that_are_not_there_are_guessed_and_said():
+    for run, file in (
+        ("pip install -r gone.txt", "gone.txt"),
+        ("poetry install --no-dev", "poetry.lock"),
+        ("uv sync", "uv.lock"),
+    ):
+        image = built(f"FROM python:3.12-slim\nRUN {run}", {})
+        assert f"packages of {file}, which was not read" in image.explain(2)
+        assert image.compressed_mb.high > 2 * image.compressed_mb.value
+
+
+@pytest.mark.parametrize(
+    ("text", "runtime"),
+    [
+        ("FROM nginx:alpine", "server"),
+        ("FROM golang:1.22 AS b\nFROM scratch\nCOPY --from=b /a /a", "go"),
+        ("FROM debian:12-slim\nCMD java -jar a.jar", "java"),
+        ("FROM node:22-alpine", "node"),
+        ("FROM ghcr.io/a/b", "unknown"),
+    ],
+)
+def test_what_runs_in_an_image_is_read_off_its_base_and_command(text: str, runtime: str):
+    assert built(text, {}).runtime == runtime
