@@ -21,6 +21,11 @@ from capsim.figures.packers import packers
 from capsim.figures.pending import pending
 from capsim.figures.slowdowns import measured_slowdowns, stack_slowdowns
 from capsim.figures.stacks import stacks
+from capsim.figures.images import image_layers
+from capsim.figures.node_map import map_cells, map_title, utilisation_map
+from capsim.figures.packers import packers
+from capsim.figures.pending import pending
+from capsim.figures.starts import start_breakdown, start_waterfall, time_to_ready
 from capsim.figures.stranded import stranded_by_shape, stranded_capacity
 from capsim.figures.utilisation import utilisation, utilisation_curves, utilisation_title
 
@@ -38,6 +43,7 @@ __all__ = [
     "defragmentation",
     "headroom",
     "headroom_curve",
+    "image_layers",
     "map_cells",
     "map_title",
     "measured_slowdowns",
@@ -47,8 +53,11 @@ __all__ = [
     "pending",
     "stack_slowdowns",
     "stacks",
+    "start_breakdown",
+    "start_waterfall",
     "stranded_by_shape",
     "stranded_capacity",
+    "time_to_ready",
     "utilisation",
     "utilisation_curves",
     "utilisation_map",

@@ -21,3 +21,6 @@ __all__ = [
     "vm_or_container",
     "will_it_schedule",
 ]
+from capsim.panels.pulls import ImagePulls, image_pulls
+
+__all__ = ["DeckTray", "HowManyMachines", "ImagePulls", "how_many_machines", "image_pulls"]
