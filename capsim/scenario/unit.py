@@ -73,6 +73,10 @@ class Template(Spec):
     scheduling_gates: tuple[str, ...] = ()
     runtime_class_name: str = ""
     volumes: tuple[Volume, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """Names, in the unit's namespace, of secrets that it mounts, reads or pulls images with."""
+    service_account_name: str = ""
+    """Whose token the unit carries; empty: not known, or none."""
 
 
 class Unit(Spec):
