@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
 from capsim.figures.headroom import headroom, headroom_curve
+from capsim.figures.isolation import isolation_frontier, isolation_prices
+from capsim.figures.kernels import blast_radius, kernels
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "all_figures",
+    "blast_radius",
     "cluster_graph",
     "comparison",
     "headroom",
     "headroom_curve",
+    "isolation_frontier",
+    "isolation_prices",
+    "kernels",
     "map_cells",
     "map_title",
     "packers",

@@ -55,6 +55,13 @@ class Isolated:
         return self.machines_before + self.machines_added
 
     @property
+    def machines_in_use(self) -> int:
+        """Machines that carry a pod of a tenant; the others could go."""
+        paths, (_, tenant) = self.sharing.paths, self.sharing.tenants
+        theirs = paths.on_machine[tenant[paths.on_machine] >= 0]
+        return len(np.unique(paths.node_of[theirs]))
+
+    @property
     def waiting_more(self) -> int:
         """Units that wait in addition, whatever is added."""
         return max(0, len(self.plan.waiting) - self.waiting_before)
@@ -77,21 +84,20 @@ def try_isolation(
     default: str = SHARED,
     pods_per_node: int | None = None,
     end: str = "value",
+    waiting: int | None = None,
 ) -> Isolated:
     """Isolate tenants, place everything anew, and add machines until no more wait than before.
 
     Machines are added like those that the waiting units fit, spread over the zones.
-    Parameters: as of `isolate`.
+    Parameters: as of `isolate`; waiting, what `waiting_shared` gives, to ask for it only once.
     Returns: Isolated.
     Raises: ModelError for an unknown isolation or tenant, or a cluster without machines.
     Model: docs/models/kernel_sharing.md, "The price".
 
     >>> try_isolation(cluster, {"batch": "kata"}).machines_added
     """
-    if not cluster.nodes:
-        raise ModelError("The cluster has no machines; cs.size_cluster gives it some.")
+    before = waiting_shared(cluster) if waiting is None else waiting
     changed = isolate(cluster, by_tenant, default=default, pods_per_node=pods_per_node, end=end)
-    before = len(place(_untouched(cluster)).waiting)
     plan = place(compile_scenario(changed))
     machines = sum(not is_serverless(node) for node in changed.nodes)
     plan = _enough(plan, before)
@@ -100,16 +106,14 @@ def try_isolation(
     return Isolated(plan, machines, after - machines, before, memory, cores)
 
 
-_BEFORE: dict[int, tuple[Scenario, Topology]] = {}
+def waiting_shared(cluster: Scenario) -> int:
+    """Units that wait when everything is placed anew on shared kernels.
 
-
-def _untouched(cluster: Scenario) -> Topology:
-    """The cluster on shared kernels, placed anew; compiled once as long as it is asked for."""
-    known = _BEFORE.get(id(cluster))
-    if known is None or known[0] is not cluster:
-        _BEFORE.clear()
-        _BEFORE[id(cluster)] = known = (cluster, compile_scenario(isolate(cluster)))
-    return known[1]
+    Raises: ModelError for a cluster without machines.
+    """
+    if not cluster.nodes:
+        raise ModelError("The cluster has no machines; cs.size_cluster gives it some.")
+    return len(place(isolate(cluster)).waiting)
 
 
 def _enough(plan: Placement, waiting: int) -> Placement:
@@ -231,7 +235,8 @@ def isolation_prices(
     >>> cs.isolation_prices(cluster).table
     """
     listed = list(kinds)
-    table = pd.DataFrame([_price(cluster, kind) for kind in listed])
+    waiting = waiting_shared(cluster)
+    table = pd.DataFrame([_price(cluster, kind, waiting) for kind in listed])
     stated = [
         each.assumption
         for each in rows()
@@ -240,13 +245,16 @@ def isolation_prices(
     return IsolationPrices(table, slowdowns(listed), tuple(stated))
 
 
-def _price(cluster: Scenario, kind: str) -> dict[str, object]:
-    low, mid, high = (try_isolation(cluster, default=kind, end=e) for e in ("low", "value", "high"))
+def _price(cluster: Scenario, kind: str, waiting: int) -> dict[str, object]:
+    low, mid, high = (
+        try_isolation(cluster, default=kind, end=end, waiting=waiting)
+        for end in ("low", "value", "high")
+    )
     escapes = row(kind, "published_escapes")
     units = max(1, len(cluster.units))
     return {
         "isolation": kind,
-        "machines": mid.machines,
+        "machines_in_use": mid.machines_in_use,
         "machines_added": mid.machines_added,
         "machines_added_low": min(low.machines_added, high.machines_added),
         "machines_added_high": max(low.machines_added, high.machines_added),
@@ -284,25 +292,29 @@ def isolation_frontier(
 ) -> pd.DataFrame:
     """Pods lost per panic against machines, for each isolation and limit of pods on a node.
 
-    Returns: isolation, pods_per_node_at_most, machines, pods_per_machine,
+    Returns: isolation, pods_per_node_at_most, machines_in_use, machines_added, pods_per_machine,
     pods_lost_per_panic_seen_by_a_pod, pods_reached_by_an_escape, pods_waiting_more.
 
     >>> isolation_frontier(cluster, kinds=["shared", "kata"])
     """
-    return pd.DataFrame(
-        [
-            {
-                "isolation": kind,
-                "pods_per_node_at_most": most,
-                "machines": (
-                    found := try_isolation(cluster, default=kind, pods_per_node=most)
-                ).machines,
-                "pods_per_machine": len(found.sharing.paths.on_machine) / max(1, found.machines),
-                "pods_lost_per_panic_seen_by_a_pod": found.pods_lost,
-                "pods_reached_by_an_escape": found.pods_reached,
-                "pods_waiting_more": found.waiting_more,
-            }
-            for kind in kinds
-            for most in pods_per_node
-        ]
-    )
+    waiting = waiting_shared(cluster)
+    made = [
+        (kind, most, try_isolation(cluster, default=kind, pods_per_node=most, waiting=waiting))
+        for kind in kinds
+        for most in pods_per_node
+    ]
+    return pd.DataFrame([_point(kind, most, found) for kind, most, found in made])
+
+
+def _point(kind: str, most: int, found: Isolated) -> dict[str, object]:
+    machines = found.machines_in_use
+    return {
+        "isolation": kind,
+        "pods_per_node_at_most": most,
+        "machines_in_use": machines,
+        "machines_added": found.machines_added,
+        "pods_per_machine": len(found.sharing.paths.on_machine) / max(1, machines),
+        "pods_lost_per_panic_seen_by_a_pod": found.pods_lost,
+        "pods_reached_by_an_escape": found.pods_reached,
+        "pods_waiting_more": found.waiting_more,
+    }
