@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -46,6 +46,22 @@ class Discs:
     """Machines drawn."""
     machines: int
     """Machines there are."""
+
+    def fitted(self, width: float, height: float) -> Discs:
+        """The same on a page of fixed size, so that a picture that moves keeps its axes."""
+        scale = min(width / self.columns, height / self.rows)
+        drop = height - scale * self.rows
+
+        def fit(line: Line) -> Line:
+            x, y = line[0] * scale, line[1] * scale + drop
+            return x.astype(np.float32), y.astype(np.float32)
+
+        return replace(
+            self,
+            kernels=fit(self.kernels),
+            tenants=tuple(fit(line) for line in self.tenants),
+            own=fit(self.own),
+        )
 
 
 def tenant_ranks(sharing: KernelSharing) -> tuple[list[str], NDArray[np.int64]]:

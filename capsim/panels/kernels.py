@@ -126,7 +126,7 @@ class WhoSharesMyKernel:
             f"tenant_{at}": menu(f"{say.shorten(name, 22)} on", options, SHARED)
             for at, name in enumerate(listed, 1)
         }
-        density = slider("Pods on a machine, at most", _LEAST_PODS, self._most)
+        density = slider("Most pods on a machine", _LEAST_PODS, self._most)
         density.value = self._most
         strike = menu("What strikes", _STRIKES.items(), "escape")
         return Controls(density=density, **menus, strike=strike)
@@ -166,7 +166,8 @@ class WhoSharesMyKernel:
 
     def _laid(self) -> Discs:
         _, ranks = tenant_ranks(self.answer.sharing)
-        return discs(self.answer.sharing, _ASPECT, ranks, len(self._kinds))
+        laid = discs(self.answer.sharing, _ASPECT, ranks, len(self._kinds))
+        return laid.fitted(_ASPECT, 1.0)
 
     def _now(self) -> tuple[float, float]:
         """Where the choice stands among the lines."""
@@ -185,12 +186,20 @@ class WhoSharesMyKernel:
             figure.add_trace(trace.update(xaxis="x2", yaxis="y2"))
         across, up = frontier_axes(self.frontier, self.strike)
         figure.update_layout(
-            xaxis={"domain": _LEFT, "range": [0, laid.columns], "visible": False},
+            # Shrinking the domain, never the range, keeps circles round at every width.
+            xaxis={
+                "domain": _LEFT,
+                "range": [0, _ASPECT],
+                "visible": False,
+                "constrain": "domain",
+                "constraintoward": "left",
+            },
             yaxis={
-                "range": [0, laid.rows],
+                "range": [0, 1],
                 "visible": False,
                 "scaleanchor": "x",
                 "constrain": "domain",
+                "constraintoward": "top",
             },
             xaxis2={**across, "domain": _RIGHT, "anchor": "y2"},
             yaxis2={**up, "anchor": "x2"},
@@ -221,8 +230,6 @@ class WhoSharesMyKernel:
         with self.figure.batch_update():
             for trace, (x, y) in zip(self.figure.data, lines, strict=False):
                 trace.x, trace.y = x, y
-            self.figure.layout.xaxis.range = [0, laid.columns]
-            self.figure.layout.yaxis.range = [0, laid.rows]
             self.figure.layout.annotations[0].text = self._key()
             now = self.figure.data[-1]
             now.x, now.y = now_trace(*self._now()).x, now_trace(*self._now()).y
