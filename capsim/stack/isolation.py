@@ -73,12 +73,12 @@ def isolate(
     pods_per_node: int | None = None,
     end: str = "value",
 ) -> Scenario:
-    """The same units isolated tenant by tenant, all waiting to be placed anew.
+    """The same units isolated tenant by tenant, waiting to be placed anew.
 
     Parameters: by_tenant, namespace to one of ISOLATIONS; default, for the others; pods_per_node,
     at most so many units on a node, as `kubelet --max-pods`; end, "low", "value" or "high" of the
-    overheads' ranges. Units of DaemonSets belong to their node and are left as they are; so are
-    units that bring a kernel already, and units with GPUs where Fargate has none.
+    overheads' ranges. Units of DaemonSets and static pods belong to their node and are left as they
+    are; so are units that bring a kernel already, and units with GPUs where Fargate has none.
     Returns: Scenario, with a remark for what could not be isolated.
     Raises: ModelError for an unknown isolation or tenant.
     Model: docs/models/kernel_sharing.md, "Isolation".
@@ -100,6 +100,8 @@ def isolate(
         if key not in templates:
             templates[key] = _isolated(template, unit, kind, VM_PER_TENANT in kinds.values(), end)
         node = SERVERLESS_NODE if kind == FARGATE else None
+        if belongs_to_node(unit):
+            node = unit.node
         units.append(unit.model_copy(update={"template": key, "node": node}))
     return scenario.model_copy(
         update={
@@ -131,8 +133,8 @@ def _checked(scenario: Scenario, by_tenant: Mapping[str, str], default: str) -> 
 
 
 def belongs_to_node(unit: Unit) -> bool:
-    """Whether a unit comes with the node, as those of a DaemonSet do."""
-    return unit.pinned is not None or unit.owner.startswith("DaemonSet/")
+    """Whether a unit comes with the node, as those of a DaemonSet and static pods do."""
+    return unit.pinned is not None or unit.owner.startswith(("DaemonSet/", "Node/"))
 
 
 def asks_gpu(template: Template) -> bool:

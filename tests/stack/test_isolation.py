@@ -156,6 +156,13 @@ def test_units_that_run_are_placed_anew():
     assert isolate(running).units[0].node is None
 
 
+@pytest.mark.parametrize("owner", ["DaemonSet/agent", "Node/n1"])
+def test_what_belongs_to_a_node_stays_where_it_runs(owner: str):
+    agent = Unit(name="x", namespace="p", template="agent", owner=owner, node="n1")
+    running = two_tenants().model_copy(update={"units": (agent,)})
+    assert isolate(running, default="kata").units == (agent,)
+
+
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(cs.ModelError, match=r"isolation is 'katta'.*did you mean 'kata'"):
         isolate(two_tenants(), default="katta")
