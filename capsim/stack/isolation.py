@@ -102,7 +102,8 @@ def isolate(
         node = SERVERLESS_NODE if kind == FARGATE else None
         if belongs_to_node(unit):
             node = unit.node
-        units.append(unit.model_copy(update={"template": key, "node": node}))
+        same = (unit.template, unit.node) == (key, node)
+        units.append(unit if same else unit.model_copy(update={"template": key, "node": node}))
     return scenario.model_copy(
         update={
             "nodes": _nodes(scenario, pods_per_node, FARGATE in kinds.values()),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from capsim.errors import ModelError
 from capsim.placement.packing import pack
@@ -27,8 +28,12 @@ from capsim.stack.kernel_sharing import KernelSharing, kernel_sharing
 from capsim.stack.platform_rows import row, rows
 from capsim.topology import Topology, compile_scenario, is_serverless
 
+Rows = NDArray[np.int64]
+
 WORK = ("compute", "syscalls", "network", "disk")
 _ROUNDS = 6
+_NOWHERE = -2
+"""Of Topology.unit_pinned: a node that is not there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +43,8 @@ class Isolated:
     plan: Placement
     machines_before: int
     machines_added: int
-    waiting_before: int
-    """Units that wait with everything on shared kernels, without a limit of pods."""
+    waiting_before: Rows
+    """Rows of the units that wait with everything on shared kernels, without a limit of pods."""
     memory_added: int
     """Bytes that the isolation itself takes, of the cluster or of the serverless service."""
     cores_added: float
@@ -63,8 +68,8 @@ class Isolated:
 
     @property
     def waiting_more(self) -> int:
-        """Units that wait in addition, whatever is added."""
-        return max(0, len(self.plan.waiting) - self.waiting_before)
+        """Units that wait though they had a place on shared kernels, whatever is added."""
+        return len(_displaced(self.plan, self.waiting_before))
 
     @property
     def pods_lost(self) -> float:
@@ -84,9 +89,9 @@ def try_isolation(
     default: str = SHARED,
     pods_per_node: int | None = None,
     end: str = "value",
-    waiting: int | None = None,
+    waiting: Rows | None = None,
 ) -> Isolated:
-    """Isolate tenants, place everything anew, and add machines until no more wait than before.
+    """Isolate tenants, place everything anew, and add machines until all fit that fitted before.
 
     Machines are added like those that the waiting units fit, spread over the zones.
     Parameters: as of `isolate`; waiting, what `waiting_shared` gives, to ask for it only once.
@@ -98,7 +103,7 @@ def try_isolation(
     """
     before = waiting_shared(cluster) if waiting is None else waiting
     changed = isolate(cluster, by_tenant, default=default, pods_per_node=pods_per_node, end=end)
-    plan = place(compile_scenario(changed))
+    plan = place(_without(compile_scenario(changed), before))
     machines = sum(not is_serverless(node) for node in changed.nodes)
     plan = _enough(plan, before)
     after = sum(not is_serverless(node) for node in plan.scenario.nodes)
@@ -106,45 +111,59 @@ def try_isolation(
     return Isolated(plan, machines, after - machines, before, memory, cores)
 
 
-def waiting_shared(cluster: Scenario) -> int:
-    """Units that wait when everything is placed anew on shared kernels.
+def waiting_shared(cluster: Scenario) -> Rows:
+    """Rows of the units that wait when everything is placed anew on shared kernels.
 
     Raises: ModelError for a cluster without machines.
     """
     if not cluster.nodes:
         raise ModelError("The cluster has no machines; cs.size_cluster gives it some.")
-    return len(place(isolate(cluster)).waiting)
+    return place(isolate(cluster)).waiting
 
 
-def _enough(plan: Placement, waiting: int) -> Placement:
-    """More machines while that lets more units in, until no more wait than `waiting`."""
+def _without(topology: Topology, waiting: Rows) -> Topology:
+    """The same with units that wait today left waiting, so that the same pods are compared.
+
+    Else they would take the machines that are added for others.
+    """
+    on, pinned = topology.unit_node.copy(), topology.unit_pinned.copy()
+    on[waiting], pinned[waiting] = -1, _NOWHERE
+    return replace(topology, unit_node=on, unit_pinned=pinned)
+
+
+def _displaced(plan: Placement, waiting: Rows) -> Rows:
+    """Rows of the units that wait and did not before."""
+    return np.setdiff1d(plan.waiting, waiting, assume_unique=True)
+
+
+def _enough(plan: Placement, waiting: Rows) -> Placement:
+    """More machines while that lets more units in, until all fit that fitted before."""
     for _ in range(_ROUNDS):
-        if len(plan.waiting) <= waiting:
-            break
-        larger = _with_more(plan)
+        displaced = _displaced(plan, waiting)
+        larger = _with_more(plan, displaced) if len(displaced) else None
         if larger is None:
             break
         tried = place(larger)
-        if len(tried.waiting) >= len(plan.waiting):
+        if len(_displaced(tried, waiting)) >= len(displaced):
             break
         plan = tried
     return plan
 
 
-def _with_more(plan: Placement) -> Topology | None:
-    """Machines for what waits, each like the commonest that such a unit may be on.
+def _with_more(plan: Placement, units: Rows) -> Topology | None:
+    """Machines for the units, each like the commonest that such a unit may be on.
 
     What is placed stays, as when nodes join a running cluster; else it would take the new ones.
     """
     topology, shapes = plan.placed_topology, _shapes(plan.scenario)
     wanted: dict[tuple[str, str], list[int]] = {}
-    for at in plan.waiting.tolist():
+    for at in units.tolist():
         template = topology.templates[topology.unit_template[at]]
         name = next((name for name, like in shapes.items() if _may_hold(like[0], template)), None)
         if name is not None:
             wanted.setdefault((name, template.labels.get(TENANT_LABEL, "")), []).append(at)
-    for (name, _), units in wanted.items():
-        packed = pack(topology, shapes[name][0], units=np.array(units))
+    for (name, _), together in wanted.items():
+        packed = pack(topology, shapes[name][0], units=np.array(together))
         topology = _spread(topology, shapes[name], packed.count)
     return topology if wanted else None
 
@@ -245,7 +264,7 @@ def isolation_prices(
     return IsolationPrices(table, slowdowns(listed), tuple(stated))
 
 
-def _price(cluster: Scenario, kind: str, waiting: int) -> dict[str, object]:
+def _price(cluster: Scenario, kind: str, waiting: Rows) -> dict[str, object]:
     low, mid, high = (
         try_isolation(cluster, default=kind, end=end, waiting=waiting)
         for end in ("low", "value", "high")

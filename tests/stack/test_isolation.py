@@ -156,6 +156,19 @@ def test_units_that_run_are_placed_anew():
     assert isolate(running).units[0].node is None
 
 
+def test_pods_that_wait_today_do_not_take_the_machines_that_are_added():
+    """The large ones come first in the queue and would fill what is added for the small."""
+    large = tuple(Unit(name=f"l{at}", namespace="a", template="large") for at in range(6))
+    base = two_tenants(nodes=2, each=3, large=template("3", "1Gi"))
+    cluster = base.model_copy(update={"units": (*base.units[:2], *large, *base.units[2:])})
+    before = len(cs.place(isolate(cluster)).waiting)
+    found = try_isolation(cluster, default="kata")
+    assert before >= 4
+    assert found.waiting_more == 0
+    assert len(found.plan.waiting) == before
+    assert found.machines_added <= 2
+
+
 @pytest.mark.parametrize("owner", ["DaemonSet/agent", "Node/n1"])
 def test_what_belongs_to_a_node_stays_where_it_runs(owner: str):
     agent = Unit(name="x", namespace="p", template="agent", owner=owner, node="n1")
