@@ -87,6 +87,7 @@ def isolate(
     """
     chosen = _checked(scenario, by_tenant or {}, default)
     kinds = {ns: chosen.get(ns, default) for ns in _tenants(scenario)}
+    apart = VM_PER_TENANT in kinds.values()
     templates: dict[str, Template] = {}
     units, left = [], 0
     for unit in scenario.units:
@@ -96,9 +97,9 @@ def isolate(
             kind = SHARED
         elif not _can(template, kind):
             kind, left = SHARED, left + 1
-        key = _key(unit, kind, VM_PER_TENANT in kinds.values())
+        key = _key(unit, kind, apart)
         if key not in templates:
-            templates[key] = _isolated(template, unit, kind, VM_PER_TENANT in kinds.values(), end)
+            templates[key] = _isolated(template, unit, kind, apart, end)
         node = SERVERLESS_NODE if kind == FARGATE else None
         if belongs_to_node(unit):
             node = unit.node
