@@ -190,7 +190,7 @@ def _blast_title(faults: pd.DataFrame) -> str:
     first = faults.iloc[0]
     seen, most = first["pods_lost_seen_by_a_pod"], first["pods_lost_most"]
     return (
-        f"A pod lost to a kernel panic falls with {words.number(max(0.0, seen - 1))} others on "
+        f"A pod lost to a kernel panic falls with {max(0.0, seen - 1):.1f} others on "
         f"average, at worst with {max(0, int(most) - 1):,}"
     )
 

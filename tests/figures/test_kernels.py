@@ -75,7 +75,7 @@ def test_the_titles_are_computed():
         "A container escape reaches 3.0 other pods on average, 2.0 of other tenants"
     )
     assert blast_radius(found).layout.meta["title"] == (
-        "A pod lost to a kernel panic falls with 3 others on average, at worst with 3"
+        "A pod lost to a kernel panic falls with 3.0 others on average, at worst with 3"
     )
 
 
