@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,7 +32,7 @@ _PARTS = (
 _LEAST_LABELLED = 5.0
 """Percent of the width that a part has at least, to carry its number."""
 
-_Tile = tuple[str, str, str, str]
+Tile = tuple[str, str, str, str]
 
 
 def kind(answer: Answer) -> str:
@@ -65,20 +65,25 @@ def tiles(answer: Answer, *, reasons: bool) -> str:
     reasons: whether to say why units wait, which costs more than all else.
     """
     four = (_fits(answer), _waits(answer, reasons), _stranded(answer), _needs(answer))
+    return grid(headline(answer), four)
+
+
+def grid(sentence: str, shown: Iterable[Tile]) -> str:
+    """A sentence, and tiles below it: title, colour, large words, small words (HTML)."""
     body = "".join(
         f"<div style='{CARD};border-top:4px solid {colour}'><div style='{SOFT}'>{title}</div>"
         f"<div style='font-size:21px;font-weight:700;line-height:1.35'>{big}</div>"
         f"<div style='{SOFT}'>{small}</div></div>"
-        for title, colour, big, small in four
+        for title, colour, big, small in shown
     )
     return (
         f"<div style='{FONT}'><div style='font-size:20px;font-weight:700;line-height:1.3;"
-        f"margin:8px 0 10px'>{headline(answer)}.</div><div style='display:grid;gap:10px;"
+        f"margin:8px 0 10px'>{sentence}.</div><div style='display:grid;gap:10px;"
         f"grid-template-columns:repeat(auto-fit,minmax(185px,1fr))'>{body}</div></div>"
     )
 
 
-def _fits(answer: Answer) -> _Tile:
+def _fits(answer: Answer) -> Tile:
     units, waiting = len(answer.plan.node_of), len(answer.plan.waiting)
     fits = units - waiting
     share = f" ({percent(fits / units)})" if units else ""
@@ -89,7 +94,7 @@ def _fits(answer: Answer) -> _Tile:
     return "Fits", theme.USED, f"{fits:,}", small
 
 
-def _waits(answer: Answer, reasons: bool) -> _Tile:
+def _waits(answer: Answer, reasons: bool) -> Tile:
     waiting = len(answer.plan.waiting)
     small = _reasons(answer.plan) if reasons else "looking for the reason …"
     return "Waits", theme.WAITING, f"{waiting:,}", small if waiting else "everything has a place"
@@ -106,7 +111,7 @@ def _reasons(plan: Placement) -> str:
     return "<br>".join([*lines, *([f"{rest:,}: other reasons"] if rest else [])])
 
 
-def _stranded(answer: Answer) -> _Tile:
+def _stranded(answer: Answer) -> Tile:
     told, _, why = answer.stranded.headline().rstrip(".").partition(": ")
     share, _, of_what = told.partition(" of ")
     noun = of_what.removesuffix(" are stranded").removesuffix(" is stranded")
@@ -114,7 +119,7 @@ def _stranded(answer: Answer) -> _Tile:
     return title, theme.STRANDED, share if noun else "none", why.replace(", ", "<br>")
 
 
-def _needs(answer: Answer) -> _Tile:
+def _needs(answer: Answer) -> Tile:
     title, colour, needs = "Would need", theme.INK, answer.needs
     if not len(needs.units):
         return title, colour, "nothing", "no more machines"
