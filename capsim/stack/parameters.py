@@ -163,7 +163,7 @@ def _all() -> tuple[Parameter, ...]:
 
 def _is_of_products(file: Path) -> bool:
     with file.open(encoding="utf-8") as lines:
-        return lines.readline().startswith(_FIRST_COLUMNS)
+        return file.stem != "isolation" and lines.readline().startswith(_FIRST_COLUMNS)
 
 
 def read_parameters(file: Path) -> tuple[Parameter, ...]:
