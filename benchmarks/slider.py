@@ -32,23 +32,30 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-#: Sliders of the panel: name of the row to the words beside the slider.
-SLIDERS = {
-    "growth": "Growth of the load",
-    "headroom": "Kept free everywhere",
-    "overcommit": "Overcommit of CPU",
-    "machines": "Machines to add",
+#: Sliders of each panel: name of the row to the words beside the slider.
+PANELS = {
+    "how_many_machines": {
+        "growth": "Growth of the load",
+        "headroom": "Kept free everywhere",
+        "overcommit": "Overcommit of CPU",
+        "machines": "Machines to add",
+    },
+    "will_it_schedule": {
+        "drained": "Nodes to drain",
+        "factor": "Requests (×)",
+    },
 }
+SLIDERS = {name: words for sliders in PANELS.values() for name, words in sliders.items()}
 PRESSES, JUMPS, EMPTY_PRESSES, GAP_MS = 50, 10, 12, 400
 _EMPTY = "Empty redraw"
 _ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-_PANEL = f"""\
+_CELL = f"""\
 import capsim as cs
 import ipywidgets as widgets
-panel = cs.panels.how_many_machines(cs.read("../data/clusters/openb"))
+panel = cs.panels.PANEL(cs.read("../data/clusters/openb"))
 empty = widgets.IntSlider(description="{_EMPTY}", max=100)
 def redraw(change):
     with panel.figure.batch_update():
@@ -242,7 +249,9 @@ def workshop() -> Iterator[Path]:
 
 def measure(slider: str, lab: Lab, folder: Path) -> dict[str, Any]:
     """The row of one slider: its first move in a fresh page, then the others, then empty ones."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(_PANEL)])
+    panel = next(panel for panel, sliders in PANELS.items() if slider in sliders)
+    cell = nbformat.v4.new_code_cell(_CELL.replace("PANEL", panel))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "notebooks" / f"{slider}.ipynb")
     with browser_page() as page:

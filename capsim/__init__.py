@@ -17,13 +17,27 @@ if TYPE_CHECKING:
     from capsim import panels as panels
     from capsim.errors import CapsimError, InputError, ModelError
     from capsim.export.deck import deck
+    from capsim.placement.comparison import compare
     from capsim.placement.headroom import headroom, headroom_curve, headroom_together
     from capsim.placement.packing import MachineShare, compare_packers, pack
     from capsim.placement.place import place
     from capsim.placement.result import Placement
     from capsim.placement.sizing import size_cluster
     from capsim.placement.stranded import stranded
-    from capsim.placement.whatif import add_machines, grow
+    from capsim.placement.whatif import (
+        add_machines,
+        change_requests,
+        cordon,
+        drain,
+        grow,
+        grow_daemon_set,
+        raise_replicas,
+        remove_nodes,
+        remove_zone,
+        set_priority,
+        uncordon,
+        upgrade,
+    )
     from capsim.readers import read
     from capsim.scenario import Scenario, SchedulerProfile
     from capsim.topology import Topology, compile_scenario
@@ -40,15 +54,26 @@ _PUBLIC = {
             "MachineShare",
             "Placement",
             "add_machines",
+            "change_requests",
+            "compare",
             "compare_packers",
+            "cordon",
+            "drain",
             "grow",
+            "grow_daemon_set",
             "headroom",
             "headroom_curve",
             "headroom_together",
             "pack",
             "place",
+            "raise_replicas",
+            "remove_nodes",
+            "remove_zone",
+            "set_priority",
             "size_cluster",
             "stranded",
+            "uncordon",
+            "upgrade",
         ),
         "capsim.placement",
     ),
@@ -67,21 +92,32 @@ __all__ = [
     "SchedulerProfile",
     "Topology",
     "add_machines",
+    "change_requests",
+    "compare",
     "compare_packers",
     "compile_scenario",
+    "cordon",
     "deck",
+    "drain",
     "export",
     "figures",
     "grow",
+    "grow_daemon_set",
     "headroom",
     "headroom_curve",
     "headroom_together",
     "pack",
     "panels",
     "place",
+    "raise_replicas",
     "read",
+    "remove_nodes",
+    "remove_zone",
+    "set_priority",
     "size_cluster",
     "stranded",
+    "uncordon",
+    "upgrade",
 ]
 
 

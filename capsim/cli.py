@@ -117,6 +117,43 @@ def bench(
         typer.echo(table(rows(name)))
 
 
+@app.command()
+def calibrate(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Profile to write: .yaml, .yml or .csv.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what was measured with the model.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Shorter windows, less exact.")] = False,
+) -> None:
+    """Measure this host: CPU quotas and weights, kernel costs, memory, disk, a tiny VM."""
+    from capsim.calibrate import command
+
+    with _bar("Measuring this host") as begin:
+        text, code = command.run(out, check=check, quick=quick, begin=begin)
+    typer.echo(text)
+    if code:
+        raise typer.Exit(code)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Any]:
+    """A bar over steps of known number; silent when standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda name, at, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title)
+        yield lambda name, at, of: progress.update(
+            task, description=f"{title}: {name}", completed=at, total=of
+        )
+
+
 @contextmanager
 def _progress(title: str) -> Iterator[Any]:
     """A line that says what is being done; silent when standard error is no terminal."""

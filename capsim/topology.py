@@ -3,21 +3,22 @@
 The graph has a vertex for each region, zone, rack, host, kernel, node, unit, container and
 service. Edges: `contains` (place to what stands in it), `runs-on` (what runs to what it runs on)
 and `selects` (service to unit). The kernel is a vertex of its own: units whose paths meet in one
-kernel share it; a VM or a sandboxed pod brings its own.
+kernel share it; a VM or a sandboxed pod brings its own, and so does each unit on a node that stands
+for a serverless service.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Node, Scenario, Template
+from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, Node, Scenario, Template, Unit
 from capsim.scenario.requests import accounted_requests, filter_requests, scoring_requests
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ EDGE_KINDS = ("contains", "runs-on", "selects")
 _CONTAINS, _RUNS_ON, _SELECTS = range(3)
 #: Runtime classes whose pods bring a kernel of their own.
 SANDBOXES = ("kata", "gvisor", "runsc", "firecracker", "cloud-hypervisor")
+#: Labels of nodes that stand for a service which runs every pod in a microVM of its own:
+#: virtual-kubelet (Azure Container Instances and others) and EKS Fargate.
+SERVERLESS_LABELS = {
+    "type": "virtual-kubelet",
+    "eks.amazonaws.com/compute-type": "fargate",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +81,35 @@ class Topology:
     """[U] row of the node it runs on, -1 while it waits."""
     unit_pinned: Int32
     """[U] row of the one node it may run on, -1 for any, -2 for one that is not there."""
+    basis: Basis | None = field(default=None, init=False)
+    """What it was made from by `changed`."""
+
+    def changed(
+        self, scenario: Scenario, *, copied: Int64 | None = None, **arrays: Any
+    ) -> Topology:
+        """A what-if that leaves the kinds of units and nodes, so that no scheduler is compiled.
+
+        Units may run elsewhere or wait, templates may differ in requests, priority and preemption
+        policy, nodes in cordons and taints, and copies of units may follow the others (copied: the
+        row of each one's original; all labels and the namespace are the same). What else differs
+        needs `dataclasses.replace`, and is compiled anew.
+        """
+        made = replace(self, scenario=scenario, **arrays)
+        root, like = self.origin
+        if copied is not None:
+            like = np.concatenate([like, like[copied]])
+        object.__setattr__(made, "basis", Basis(root, like))
+        return made
+
+    @property
+    def origin(self) -> Basis:
+        """The basis, or the topology as its own."""
+        return self.basis or Basis(self, np.arange(len(self.unit_template)))
+
+    @cached_property
+    def unbound(self) -> dict[int, Unit]:
+        """Units (by row) as they are while they wait, for those of which a what-if asked."""
+        return {}
 
     @property
     def templates(self) -> Sequence[Template]:
@@ -95,6 +131,14 @@ class Topology:
         Vertices are named kind/name and carry `kind`, and `spec` where the scenario has one.
         """
         return _networkx(self)
+
+
+class Basis(NamedTuple):
+    """A topology, and for each unit of a what-if on it the row of the one whose kind it is."""
+
+    topology: Topology
+    like: Int64
+    """[U]"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +225,24 @@ def has_own_kernel(template: Template) -> bool:
     return template.kind == "vm" or template.runtime_class_name.startswith(SANDBOXES)
 
 
+def is_serverless(node: Node) -> bool:
+    """Whether a node is no machine but a service that gives every unit a kernel of its own."""
+    return any(node.labels.get(key) == value for key, value in SERVERLESS_LABELS.items())
+
+
+def own_kernels(topology: Topology, node_of: Int32 | None = None) -> NDArray[np.bool_]:
+    """[U] whether each unit brings its own kernel, by its template or by the node it is on.
+
+    node_of: [U] row of the node, -1 while waiting; by default where the units run already.
+    """
+    on = topology.unit_node if node_of is None else node_of
+    by_template = np.array([has_own_kernel(t) for t in topology.templates], bool)
+    # The last entry answers for units that wait: row -1.
+    by_node = np.array([*map(is_serverless, topology.scenario.nodes), False], bool)
+    found: NDArray[np.bool_] = by_node[on]
+    return found | by_template[topology.unit_template] if len(by_template) else found
+
+
 def _vertices(topology: Topology) -> Vertices:
     """Blocks of vertices by kind, and their edges as (source, target, kind) rows, then CSR."""
     blocks = _Blocks(topology)
@@ -209,8 +271,8 @@ class _Blocks:
         self.zone = {name: i for i, name in enumerate(_distinct(n.zone for n in nodes))}
         self.rack = {name: i for i, name in enumerate(_distinct(map(_rack, nodes)))}
         self.host = {name: i for i, name in enumerate(_distinct(n.host for n in nodes))}
-        own = np.array([has_own_kernel(t) for t in templates], bool)
-        self.sandboxed = np.flatnonzero(own[topology.unit_template])
+        self.sandboxed = np.flatnonzero(own_kernels(topology))
+        self.machines = np.array([not is_serverless(node) for node in nodes], bool)
         containers = np.array([len(t.containers) for t in templates], np.int64)
         self.container_unit = np.repeat(np.arange(len(units)), containers[topology.unit_template])
         keys = [unit.key for unit in units]
@@ -219,7 +281,8 @@ class _Blocks:
             list(self.zone),
             list(self.rack),
             list(self.host),
-            [node.name for node in nodes] + [keys[i] for i in self.sandboxed],
+            [node.name for node in nodes if not is_serverless(node)]
+            + [keys[i] for i in self.sandboxed],
             [node.name for node in nodes],
             keys,
             _container_names(topology, keys),
@@ -259,12 +322,13 @@ def _numbered(names: list[str]) -> list[str]:
 
 def _edges(topology: Topology, blocks: _Blocks) -> Iterable[Int64]:
     nodes, start = topology.scenario.nodes, blocks.start
-    node_rows = np.arange(len(nodes))
+    machines = np.flatnonzero(blocks.machines)
     yield np.array(sorted(set(_places(nodes, blocks))), np.int64).reshape(-1, 3)
-    yield _rows(start["node"] + node_rows, start["kernel"] + node_rows, _RUNS_ON)
+    kernels = start["kernel"] + np.arange(len(machines))
+    yield _rows(start["node"] + machines, kernels, _RUNS_ON)
     placed = np.flatnonzero(topology.unit_node >= 0)
     runs_on = start["node"] + topology.unit_node[placed].astype(np.int64)
-    own = start["kernel"] + len(nodes) + np.arange(len(blocks.sandboxed))
+    own = start["kernel"] + len(machines) + np.arange(len(blocks.sandboxed))
     own_of = np.full(len(topology.unit_node), -1, np.int64)
     own_of[blocks.sandboxed] = own
     sandboxed = own_of[placed] >= 0
@@ -279,6 +343,7 @@ def _edges(topology: Topology, blocks: _Blocks) -> Iterable[Int64]:
 def _places(nodes: Sequence[Node], blocks: _Blocks) -> Iterable[tuple[int, int, int]]:
     """Who stands in whom: region, zone, rack, host; a node on a known host runs on it."""
     start = blocks.start
+    kernel_of = start["kernel"] + np.cumsum(blocks.machines) - 1
     for row, node in enumerate(nodes):
         chain = [
             start[kind] + table[name]
@@ -290,14 +355,21 @@ def _places(nodes: Sequence[Node], blocks: _Blocks) -> Iterable[tuple[int, int, 
             )
             if name is not None
         ]
-        if node.host is not None:
-            yield (start["kernel"] + row, chain[-1], _RUNS_ON)
+        if node.host is not None and blocks.machines[row]:
+            yield (int(kernel_of[row]), chain[-1], _RUNS_ON)
         else:
             chain.append(start["node"] + row)
         yield from ((a, b, _CONTAINS) for a, b in itertools.pairwise(chain))
 
 
 def _selections(topology: Topology, start: dict[str, int]) -> Iterable[Int64]:
+    for row, chosen in service_units(topology):
+        source = np.full(len(chosen), start["service"] + row)
+        yield _rows(source, start["unit"] + chosen, _SELECTS)
+
+
+def service_units(topology: Topology) -> Iterable[tuple[int, NDArray[np.intp]]]:
+    """For each service with a selector: its row, and the rows of the units that it selects."""
     scenario = topology.scenario
     namespaces = np.array([unit.namespace for unit in scenario.units], object)
     labelled = [row for row, unit in enumerate(scenario.units) if unit.labels]
@@ -310,9 +382,7 @@ def _selections(topology: Topology, start: dict[str, int]) -> Iterable[Int64]:
         selected = hit[topology.unit_template]
         if not own_keys.isdisjoint(service.selector):
             selected[labelled] = [wanted <= _labels(scenario, unit).items() for unit in labelled]
-        chosen = np.flatnonzero(selected & (namespaces == service.namespace))
-        source = np.full(len(chosen), start["service"] + row)
-        yield _rows(source, start["unit"] + chosen, _SELECTS)
+        yield row, np.flatnonzero(selected & (namespaces == service.namespace))
 
 
 def _labels(scenario: Scenario, row: int) -> dict[str, str]:

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING
 
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
+from capsim.figures.defragmentation import defragmentation
 from capsim.figures.headroom import headroom, headroom_curve
+from capsim.figures.images import image_layers
+from capsim.figures.isolation import isolation_frontier, isolation_prices
+from capsim.figures.kernels import blast_radius, kernels
+from capsim.figures.moves import moves, moves_title
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
 from capsim.figures.pending import pending
 from capsim.figures.slowdowns import measured_slowdowns, stack_slowdowns
 from capsim.figures.stacks import stacks
+from capsim.figures.starts import start_breakdown, start_waterfall, time_to_ready
 from capsim.figures.stranded import stranded_by_shape, stranded_capacity
 from capsim.figures.utilisation import utilisation, utilisation_curves, utilisation_title
 
@@ -31,19 +37,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "all_figures",
+    "blast_radius",
     "cluster_graph",
     "comparison",
+    "defragmentation",
     "headroom",
     "headroom_curve",
+    "image_layers",
+    "isolation_frontier",
+    "isolation_prices",
+    "kernels",
     "map_cells",
     "map_title",
     "measured_slowdowns",
+    "moves",
+    "moves_title",
     "packers",
     "pending",
     "stack_slowdowns",
     "stacks",
+    "start_breakdown",
+    "start_waterfall",
     "stranded_by_shape",
     "stranded_capacity",
+    "time_to_ready",
     "utilisation",
     "utilisation_curves",
     "utilisation_map",

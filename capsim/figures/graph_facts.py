@@ -14,7 +14,7 @@ from capsim.figures.graph_layout import Layout, Rows, boxes, discs, radii
 from capsim.figures.groups import Group, by_zone, group_nodes
 from capsim.figures.resources import Standing
 from capsim.scenario import CPU, Node
-from capsim.topology import has_own_kernel
+from capsim.topology import own_kernels
 
 MOST_UNITS, MOST_NODES = 2000, 300
 """Sizes up to which units are drawn one by one inside their nodes."""
@@ -55,10 +55,7 @@ class Facts:
     @cached_property
     def own_kernel(self) -> NDArray[np.bool_]:
         """[U] whether a unit brings its own kernel."""
-        topology = self.standing.topology
-        own = np.array([has_own_kernel(template) for template in topology.templates], bool)
-        chosen: NDArray[np.bool_] = own[topology.unit_template] if own.size else np.zeros(0, bool)
-        return chosen
+        return own_kernels(self.standing.topology, self.standing.node_of)
 
     @cached_property
     def share_of_node(self) -> Float64:

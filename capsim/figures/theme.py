@@ -26,7 +26,7 @@ INK, SOFT, FAINT, GRID = "#1B2733", "#5B6875", "#98A3AE", "#E6EAEE"
 PAPER, PANEL = "#FFFFFF", "#F4F6F8"
 
 USED, FREE, STRANDED, AT_RISK, WAITING = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"
-WAITING_SOFT, EMPTY = "#EBD0DE", "#E3E9EE"
+WAITING_SOFT, EMPTY, MOVED = "#EBD0DE", "#E3E9EE", "#009E73"
 MEANING = {
     "used": USED,
     "free": FREE,
@@ -34,6 +34,7 @@ MEANING = {
     "at risk": AT_RISK,
     "waiting": WAITING,
     "empty": EMPTY,
+    "moved": MOVED,
 }
 _RESOURCES = {
     CPU: "#0072B2",

@@ -55,10 +55,11 @@ def utilisation_curves(
     """
     x = np.linspace(0.0, 100.0, POINTS, dtype=np.float32)
     wanted = resources.shown(plan) if names is None else names
-    return x, {name: _sorted_use(resources.use(plan, name)) for name in wanted}
+    return x, {name: sorted_use(resources.use(plan, name)) for name in wanted}
 
 
-def _sorted_use(use: resources.Float64) -> Float32:
+def sorted_use(use: resources.Float64) -> Float32:
+    """POINTS of use from full to empty; nodes whose use is NaN are left out."""
     offered = -np.sort(-use[~np.isnan(use)])
     if not offered.size:
         return np.zeros(POINTS, np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -16,12 +16,12 @@ from capsim.panels.question import Answer
 from capsim.placement import Placement
 from capsim.scenario import GPU_MILLI
 
-_FONT = f"font-family:{theme.FONT};color:{theme.INK}"
-_CARD = (
+FONT = f"font-family:{theme.FONT};color:{theme.INK}"
+CARD = (
     f"border:1px solid {theme.GRID};border-radius:8px;padding:8px 14px 10px;"
     f"background:{theme.PAPER};min-height:116px"
 )
-_SOFT = f"color:{theme.SOFT};font-size:13px;line-height:1.4"
+SOFT = f"color:{theme.SOFT};font-size:13px;line-height:1.4"
 _KINDS = {"pod": "pod", "vm": "VM", "container": "container"}
 _PARTS = (
     ("requested", "requested", theme.USED),
@@ -32,7 +32,7 @@ _PARTS = (
 _LEAST_LABELLED = 5.0
 """Percent of the width that a part has at least, to carry its number."""
 
-_Tile = tuple[str, str, str, str]
+Tile = tuple[str, str, str, str]
 
 
 def kind(answer: Answer) -> str:
@@ -65,20 +65,25 @@ def tiles(answer: Answer, *, reasons: bool) -> str:
     reasons: whether to say why units wait, which costs more than all else.
     """
     four = (_fits(answer), _waits(answer, reasons), _stranded(answer), _needs(answer))
+    return grid(headline(answer), four)
+
+
+def grid(sentence: str, shown: Iterable[Tile]) -> str:
+    """A sentence, and tiles below it: title, colour, large words, small words (HTML)."""
     body = "".join(
-        f"<div style='{_CARD};border-top:4px solid {colour}'><div style='{_SOFT}'>{title}</div>"
+        f"<div style='{CARD};border-top:4px solid {colour}'><div style='{SOFT}'>{title}</div>"
         f"<div style='font-size:21px;font-weight:700;line-height:1.35'>{big}</div>"
-        f"<div style='{_SOFT}'>{small}</div></div>"
-        for title, colour, big, small in four
+        f"<div style='{SOFT}'>{small}</div></div>"
+        for title, colour, big, small in shown
     )
     return (
-        f"<div style='{_FONT}'><div style='font-size:20px;font-weight:700;line-height:1.3;"
-        f"margin:8px 0 10px'>{headline(answer)}.</div><div style='display:grid;gap:10px;"
+        f"<div style='{FONT}'><div style='font-size:20px;font-weight:700;line-height:1.3;"
+        f"margin:8px 0 10px'>{sentence}.</div><div style='display:grid;gap:10px;"
         f"grid-template-columns:repeat(auto-fit,minmax(185px,1fr))'>{body}</div></div>"
     )
 
 
-def _fits(answer: Answer) -> _Tile:
+def _fits(answer: Answer) -> Tile:
     units, waiting = len(answer.plan.node_of), len(answer.plan.waiting)
     fits = units - waiting
     share = f" ({percent(fits / units)})" if units else ""
@@ -89,7 +94,7 @@ def _fits(answer: Answer) -> _Tile:
     return "Fits", theme.USED, f"{fits:,}", small
 
 
-def _waits(answer: Answer, reasons: bool) -> _Tile:
+def _waits(answer: Answer, reasons: bool) -> Tile:
     waiting = len(answer.plan.waiting)
     small = _reasons(answer.plan) if reasons else "looking for the reason …"
     return "Waits", theme.WAITING, f"{waiting:,}", small if waiting else "everything has a place"
@@ -106,7 +111,7 @@ def _reasons(plan: Placement) -> str:
     return "<br>".join([*lines, *([f"{rest:,}: other reasons"] if rest else [])])
 
 
-def _stranded(answer: Answer) -> _Tile:
+def _stranded(answer: Answer) -> Tile:
     told, _, why = answer.stranded.headline().rstrip(".").partition(": ")
     share, _, of_what = told.partition(" of ")
     noun = of_what.removesuffix(" are stranded").removesuffix(" is stranded")
@@ -114,7 +119,7 @@ def _stranded(answer: Answer) -> _Tile:
     return title, theme.STRANDED, share if noun else "none", why.replace(", ", "<br>")
 
 
-def _needs(answer: Answer) -> _Tile:
+def _needs(answer: Answer) -> Tile:
     title, colour, needs = "Would need", theme.INK, answer.needs
     if not len(needs.units):
         return title, colour, "nothing", "no more machines"
@@ -139,7 +144,7 @@ def bars(table: pd.DataFrame) -> str:
     )
     lines = "".join(_bar(row, 100 / longest) for row in rows)
     return (
-        f"<div style='{_FONT};margin-top:4px'><div style='{_SOFT};margin-bottom:8px'>{key}</div>"
+        f"<div style='{FONT};margin-top:4px'><div style='{SOFT};margin-bottom:8px'>{key}</div>"
         "<div style='display:grid;grid-template-columns:max-content 1fr;gap:8px 14px;"
         f"align-items:center'>{lines}</div></div>"
     )
@@ -156,7 +161,7 @@ def _bar(row: Mapping[str, Any], scale: float) -> str:
     name = GPU_MILLI if row["resource"] == "gpu" else str(row["resource"])
     parts = "".join(_part(row, key, told, colour, scale) for key, told, colour in _PARTS)
     return (
-        f"<div><b>{capital(html.escape(resource_name(name)))}</b> <span style='{_SOFT}'>"
+        f"<div><b>{capital(html.escape(resource_name(name)))}</b> <span style='{SOFT}'>"
         f"{number(row['offered'])} {row['unit']} offered</span></div>"
         f"<div style='display:flex;height:24px;background:{theme.PANEL}'>{parts}</div>"
     )

@@ -9,11 +9,13 @@ import numpy as np
 
 from capsim.placement.kubernetes import unmodelled
 from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes.following import follow
+from capsim.placement.kubernetes.sampling import Sampling, Ties
 from capsim.placement.kubernetes.scheduling import History, work_off
-from capsim.placement.machines import machines
+from capsim.placement.machines import Machines, machines
 from capsim.placement.result import Placement
 from capsim.scenario import Assumption, Scenario, SchedulerProfile
-from capsim.topology import Int32, Topology, compile_scenario
+from capsim.topology import Int32, Int64, Topology, compile_scenario
 
 _TIES = Assumption(
     name="equal scores",
@@ -37,6 +39,9 @@ def place(
     headroom: float = 0.0,
     overcommit_cpu: float = 1.0,
     overcommit_memory: float = 1.0,
+    percentage_of_nodes_to_score: int = 100,
+    ties: Ties = "first",
+    seed: int = 0,
 ) -> Placement:
     """Which node each waiting unit goes to, as kube-scheduler would decide.
 
@@ -46,7 +51,10 @@ def place(
 
     Parameters: cluster, a scenario or a compiled one (compile once when asking often); profile of
     the scheduler, by default the scenario's own; headroom, share of every node's cpu and memory
-    kept free; overcommit_cpu and overcommit_memory, requests allowed for each unit of allocatable.
+    kept free; overcommit_cpu and overcommit_memory, requests allowed for each unit of
+    allocatable; percentage_of_nodes_to_score, as in the scheduler's configuration: it stops looking
+    once so many fit (0: its adaptive share); ties, the "first" of the best nodes in order, or a
+    "random" one, by the seed.
     Returns: Placement.
     Raises: ModelError for a headroom or overcommit out of range.
     Model: docs/models.md, "Placing".
@@ -61,10 +69,25 @@ def place(
         overcommit_cpu=overcommit_cpu,
         overcommit_memory=overcommit_memory,
     )
+    sampling = Sampling(percentage_of_nodes_to_score, ties, seed)
+    return decide(topology, policy, offer, sampling=None if sampling.is_exhaustive else sampling)
+
+
+def decide(
+    topology: Topology,
+    policy: SchedulerProfile,
+    offer: Machines,
+    queue: Int64 | None = None,
+    sampling: Sampling | None = None,
+) -> Placement:
+    """Places what waits on machines that are known; in the scheduler's order unless told another.
+
+    Parameters: queue, rows of the waiting units, those of higher priority first.
+    """
     engine = scheduler(topology, policy)
     started = time.perf_counter()
     state = engine.initial(offer.offered)
-    history = work_off(engine, state)
+    history = work_off(engine, state, queue, sampling)
     seconds = time.perf_counter() - started
     return Placement(
         topology=topology,
@@ -76,11 +99,12 @@ def place(
         history=history,
         state=state,
         seconds=seconds,
+        sampling=sampling,
         assumptions=(
             *topology.scenario.assumptions,
             *offer.assumptions,
             unmodelled.assumption(topology.scenario),
-            _TIES,
+            *((_TIES,) if sampling is None else sampling.assumptions),
             *((_EVICTED,) if history.evictor else ()),
         ),
     )
@@ -93,6 +117,8 @@ def scheduler(topology: Topology, profile: SchedulerProfile) -> Engine:
 
 @lru_cache(maxsize=8)
 def _scheduler(topology: Topology, profile_json: str) -> Engine:
+    if topology.basis is not None:
+        return follow(_scheduler(topology.basis.topology, profile_json), topology)
     return Engine(topology, SchedulerProfile.model_validate_json(profile_json))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from capsim.placement import tables
-from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.answers import State
+from capsim.placement.kubernetes.bound_claims import bound_claims
+from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.explain import Explanation, explain
 from capsim.placement.kubernetes.refusals import Refusal, refusals
+from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.scheduling import History
 from capsim.placement.machines import Machines
 from capsim.scenario import Assumption, Scenario
@@ -48,6 +51,8 @@ class Placement:
     seconds: float
     """Time spent deciding."""
     assumptions: tuple[Assumption, ...] = field(default=())
+    sampling: Sampling | None = None
+    """Where the scheduler looked at some nodes only, or drew among the best."""
 
     @property
     def scenario(self) -> Scenario:
@@ -116,8 +121,12 @@ class Placement:
 
     @cached_property
     def placed_topology(self) -> Topology:
-        """The topology with every placed unit bound to its node."""
-        return tables.bind(self.topology, self.node_of)
+        """The topology with every placed unit bound to its node, and its claims to volumes."""
+        placed = tables.bind(self.topology, self.node_of)
+        storage = bound_claims(self.engine, self.state.bound, self.node_of)
+        if not storage:
+            return placed
+        return replace(placed, scenario=placed.scenario.model_copy(update=storage))
 
     def summary(self) -> dict[str, float]:
         """A few numbers, units in the names."""

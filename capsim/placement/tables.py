@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html as escape
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +120,7 @@ def bind(topology: Topology, node_of: Int32) -> Topology:
         for unit, row in zip(topology.scenario.units, node_of.tolist(), strict=True)
     )
     scenario = topology.scenario.model_copy(update={"units": bound})
-    return dataclasses.replace(topology, scenario=scenario, unit_node=node_of)
+    return topology.changed(scenario, unit_node=node_of)
 
 
 def resources_shown(plan: Placement) -> list[str]:

@@ -17,6 +17,7 @@ from capsim.scenario.objects import (
     Namespace,
     PriorityClass,
     Quota,
+    QuotaScope,
     Service,
     Workload,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "PreferredNode",
     "PriorityClass",
     "Quota",
+    "QuotaScope",
     "Requirement",
     "ResourceWeight",
     "Resources",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from capsim.errors import clip
 from capsim.scenario.selectors import Labels, LabelSelector
 from capsim.scenario.spec import Spec
+from capsim.scenario.wording import misfit
+from capsim.units import parse_quantity
 
 
 class Workload(Spec):
@@ -69,6 +72,21 @@ class PriorityClass(Spec):
     preemption_policy: Literal["PreemptLowerPriority", "Never"] = "PreemptLowerPriority"
 
 
+class QuotaScope(Spec):
+    """Which units a quota covers; PriorityClass has an operator and values."""
+
+    name: Literal[
+        "BestEffort",
+        "NotBestEffort",
+        "Terminating",
+        "NotTerminating",
+        "PriorityClass",
+        "CrossNamespacePodAffinity",
+    ]
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = "Exists"
+    values: tuple[str, ...] = ()
+
+
 class Quota(Spec):
     """What a namespace may request in total (ResourceQuota)."""
 
@@ -76,6 +94,18 @@ class Quota(Spec):
     namespace: str = "default"
     hard: dict[str, str] = {}
     """Names such as requests.cpu or pods to quantities."""
+    scopes: tuple[QuotaScope, ...] = ()
+    """It covers the units that all of them choose; none: every unit."""
+
+    @field_validator("hard")
+    @classmethod
+    def _are_quantities(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            try:
+                parse_quantity(text)
+            except ValueError:
+                raise misfit(f"{clip(text)} of {name}", "a quantity such as 10 or 4Gi") from None
+        return value
 
 
 class Autoscaler(Spec):

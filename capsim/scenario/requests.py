@@ -77,6 +77,22 @@ def pod_requests(
     return _add([total, template.overhead])
 
 
+def pod_limits(template: Template) -> dict[str, int]:
+    """Limits of a unit by resource, by the rule of its requests; no limit counts as none."""
+    bare = template.model_copy(
+        update={
+            "containers": tuple(_as_requests(c) for c in template.containers),
+            "init_containers": tuple(_as_requests(c) for c in template.init_containers),
+            "requests": template.limits,
+        }
+    )
+    return pod_requests(bare)
+
+
+def _as_requests(container: Container) -> Container:
+    return container.model_copy(update={"requests": container.limits})
+
+
 def _requests(container: Container, defaults: Mapping[str, int]) -> dict[str, int]:
     return {**defaults, **container.requests}
 

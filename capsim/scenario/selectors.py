@@ -143,7 +143,7 @@ class NodeAffinity(Spec):
 class PodAffinityTerm(Spec):
     """Other units that this one wants to be with, or apart from, within a topology domain."""
 
-    topology_key: str
+    topology_key: str = Field(min_length=1)
     label_selector: LabelSelector | None = None
     namespaces: tuple[str, ...] = ()
     namespace_selector: LabelSelector | None = None
@@ -177,7 +177,7 @@ class TopologySpreadConstraint(Spec):
     """How unevenly units may be spread over the domains of a topology key."""
 
     max_skew: int = Field(ge=1)
-    topology_key: str
+    topology_key: str = Field(min_length=1)
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
     label_selector: LabelSelector | None = None
     min_domains: int | None = Field(default=None, ge=1)

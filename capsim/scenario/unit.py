@@ -97,6 +97,12 @@ class Template(Spec):
     disks: tuple[Disk, ...] = ()
     resource_claims: tuple[str, ...] = ()
     """Devices asked for by claim (dynamic resource allocation), which are not modelled."""
+    local_storage: bool = False
+    """Whether it mounts a directory of its node (emptyDir, hostPath), which does not move along."""
+    secrets: tuple[str, ...] = ()
+    """Names, in the unit's namespace, of secrets that it mounts, reads or pulls images with."""
+    service_account_name: str = ""
+    """Whose token the unit carries; empty: not known, or none."""
 
 
 class Unit(Spec):

@@ -31,8 +31,8 @@ COLUMNS = (
     "verified",
     "note",
 )
-#: Of the same folder, but not parameters: what was measured, and what slow-downs are fitted to.
-_OTHER = {"measurements", "benchmarks", "slowdown_priors", "slowdowns", "workloads"}
+#: How a file of parameters of products begins; the folder holds files of other kinds as well.
+_FIRST_COLUMNS = "platform,version,layer,parameter,"
 
 #: Factors to the engine's units: bytes, cores, seconds, shares.
 _TO_ENGINE = {
@@ -158,7 +158,12 @@ def parameter_table(platform: str | None = None) -> pd.DataFrame:
 @lru_cache(maxsize=1)
 def _all() -> tuple[Parameter, ...]:
     files = sorted(data_path("platforms").glob("*.csv"))
-    return tuple(row for file in files if file.stem not in _OTHER for row in read_parameters(file))
+    return tuple(row for file in files if _is_of_products(file) for row in read_parameters(file))
+
+
+def _is_of_products(file: Path) -> bool:
+    with file.open(encoding="utf-8") as lines:
+        return file.stem != "isolation" and lines.readline().startswith(_FIRST_COLUMNS)
 
 
 def read_parameters(file: Path) -> tuple[Parameter, ...]:

@@ -17,8 +17,9 @@ from hypothesis import event, given, note
 from hypothesis import strategies as st
 
 import capsim as cs
-from capsim.placement.kubernetes import session as session_module
-from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes import memory as memory_module
+from capsim.placement.kubernetes.answers import State
+from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.session import Session
 from capsim.readers.kubernetes.scheduler_config import read_profiles
 from capsim.scenario import SchedulerProfile
@@ -208,7 +209,7 @@ def test_scores_that_are_kept_decide_like_scores_found_afresh(case, kept):
     """Only so many templates may keep their scores; asked one by one of new sessions, none does."""
     engine = compiled(case)
     usual = placed(started(engine), engine.waiting)
-    with patch.object(session_module, "_CACHED_SCORES", kept * 2 * len(case["nodes"])):
+    with patch.object(memory_module, "_CACHED_SCORES", kept * 2 * len(case["nodes"])):
         assert placed(started(engine), engine.waiting) == usual
     state = started(engine).state
     one_by_one = np.split(engine.waiting, len(usual))

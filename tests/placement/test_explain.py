@@ -34,6 +34,7 @@ def test_a_placed_unit_went_to_the_best_node_with_its_score_in_parts():
         "Score 474 = NodeResourcesFit 81 + NodeResourcesBalancedAllocation 93 + "
         "TaintToleration 300 + ImageLocality 0.",
         "Next best: small (449).",
+        "small is 25 behind: NodeResourcesFit -19, NodeResourcesBalancedAllocation -6.",
         "Refused by 1 nodes: 1 x Insufficient cpu.",
     ]
 
@@ -102,27 +103,37 @@ def test_an_explanation_keeps_to_the_headroom_of_the_plan():
 # Waiting ------------------------------------------------------------------------------------
 
 
-def test_a_waiting_unit_says_how_many_nodes_refused_it_and_which_is_closest():
+def test_a_waiting_unit_has_the_words_of_the_event_and_what_would_let_it_in():
     running = [pod("a", on="n1", cpu="2"), pod("b", on="n2", cpu="1500m")]
     assert said(place([*nodes(2), node("n3", cpu="1")], [*running, pod(cpu="3")])) == [
-        "default/web waits: 0/3 nodes are available: 3 Insufficient cpu.",
-        "Closest: n2 lacks 500m of cpu.",
+        "default/web waits: 0/3 nodes are available: 3 Insufficient cpu. "
+        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "1 Preemption is not helpful for scheduling, "
+        "2 No preemption victims found for incoming pod.",
+        "It would fit on n2 if 500m of cpu were freed there.",
+        "Requesting 2500m of cpu instead of 3 would let it on n2.",
+        "With a priority above 0 it could evict default/a on n1.",
     ]
 
 
-def test_the_closest_node_may_lack_several_things():
+def test_a_node_may_lack_several_things():
     machines = [node(cpu="1", memory="1Gi", pods=1)]
     running = pod("old", on="n1", cpu="500m", memory="512Mi")
     assert said(place(machines, [running, pod(cpu="1", memory="1Gi")])) == [
         "default/web waits: 0/1 nodes are available: 1 Insufficient cpu, "
-        "1 Insufficient memory, 1 Too many pods.",
-        "Closest: n1 lacks 500m of cpu and 512Mi of memory and a pod slot.",
+        "1 Insufficient memory, 1 Too many pods. no new claims to deallocate, "
+        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+        "It would fit on n1 if 500m of cpu and 512Mi of memory and a pod slot were freed there.",
+        "With a priority above 0 it could evict default/old on n1.",
     ]
 
 
-def test_no_node_is_closest_where_none_is_short_of_anything():
+def test_a_cordon_that_stands_in_the_way_is_named():
     assert said(place([node(unschedulable=True)], [pod()])) == [
-        "default/web waits: 0/1 nodes are available: 1 node(s) were unschedulable."
+        "default/web waits: 0/1 nodes are available: 1 node(s) were unschedulable. "
+        "no new claims to deallocate, preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling.",
+        "Uncordoning (or tolerating the cordon) would let it on n1.",
     ]
 
 
@@ -142,24 +153,27 @@ def test_a_gated_unit_waits_for_its_gate():
 def test_a_pinned_unit_that_is_placed_says_that_other_nodes_did_not_match():
     assert said(place(nodes(3), [pod(pinned="n2")])) == [
         "default/web went to n2: the only node that fits.",
-        "Refused by 2 nodes: 2 x node(s) didn't match Pod's node affinity/selector.",
+        "Refused by 2 nodes: 2 x node(s) didn't satisfy plugin(s) [NodeAffinity].",
     ]
 
 
-def test_closest_to_a_pinned_unit_is_its_own_node_alone():
+def test_only_its_own_node_can_help_a_pinned_unit():
     machines = [node("n1", cpu="1"), node("n2", cpu="4")]
     plan = place(machines, [pod("old", on="n2", cpu="4"), pod(pinned="n1", cpu="3")])
     assert said(plan) == [
         "default/web waits: 0/2 nodes are available: 1 Insufficient cpu, "
-        "1 node(s) didn't match Pod's node affinity/selector.",
-        "Closest: n1 lacks 2 of cpu.",
+        "1 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
+        "Requesting 1 of cpu instead of 3 would let it on n1.",
     ]
 
 
-def test_no_node_is_closest_to_a_unit_pinned_to_one_that_is_not_there():
+def test_nothing_helps_a_unit_pinned_to_a_node_that_is_not_there():
     assert said(place(nodes(2, cpu="1"), [pod(pinned="gone", cpu="3")])) == [
         "default/web waits: 0/2 nodes are available: "
-        "2 node(s) didn't match Pod's node affinity/selector."
+        "2 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
+        "No single change that was tried would let it on a node.",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 import capsim as cs
-from capsim.placement.kubernetes import session as session_module
+from capsim.placement.kubernetes import memory as memory_module
 from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.session import Session
 from capsim.scenario import (
@@ -103,7 +103,7 @@ def crowd(seed: int) -> Scenario:
 def moves(engine: Engine, seed: int, *, levels: int) -> tuple[list[int], Session]:
     """Where units go while others come and leave, with so many levels at most."""
     draw = random.Random(seed)
-    with patch.object(session_module, "_MOST_LEVELS", levels):
+    with patch.object(memory_module, "_MOST_LEVELS", levels):
         session = Session(engine, engine.initial(engine.topology.allocatable), engine.waiting)
     where = {unit: -1 for unit in engine.waiting.tolist()}
     told = []

@@ -46,7 +46,7 @@ def test_the_message_is_that_of_the_failed_scheduling_event():
             {"affinity": on_nodes_with(disk="ssd")},
             "node(s) didn't match Pod's node affinity/selector",
         ),
-        ({}, {"pinned": "gone"}, "node(s) didn't match Pod's node affinity/selector"),
+        ({}, {"pinned": "gone"}, "node(s) didn't satisfy plugin(s) [NodeAffinity]"),
         ({}, {"node_name": "gone"}, "node(s) didn't match the requested node name"),
         (
             {},
@@ -107,8 +107,8 @@ def test_units_pinned_to_different_nodes_are_refused_apart():
     units = [pod("a", pinned="n1", cpu="9"), pod("b", pinned="n2", cpu="9"), pod("c", cpu="9")]
     plan = place(nodes(3), units)
     assert [r.nodes for r in plan.refusals] == [
-        {"Insufficient cpu": 1, "node(s) didn't match Pod's node affinity/selector": 2},
-        {"Insufficient cpu": 1, "node(s) didn't match Pod's node affinity/selector": 2},
+        {"Insufficient cpu": 1, "node(s) didn't satisfy plugin(s) [NodeAffinity]": 2},
+        {"Insufficient cpu": 1, "node(s) didn't satisfy plugin(s) [NodeAffinity]": 2},
         {"Insufficient cpu": 3},
     ]
 
@@ -152,7 +152,7 @@ def test_a_pinned_unit_looks_at_its_own_node_for_the_main_reason():
     assert plan.refusals[0].main == "Insufficient cpu even on an empty node"
     cordoned = [node("n1", unschedulable=True), *machines[1:]]
     plan = place(cordoned, [pod(pinned="n1", cpu="2")])
-    assert plan.refusals[0].main == "node(s) didn't match Pod's node affinity/selector"
+    assert plan.refusals[0].main == "node(s) didn't satisfy plugin(s) [NodeAffinity]"
 
 
 def test_where_no_node_could_ever_take_it_the_most_frequent_reason_is_the_main_one():

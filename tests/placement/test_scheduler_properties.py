@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import capsim as cs
 from capsim.placement.kubernetes import _kernels
-from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.answers import State
+from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.replay import _scenario, replay
 from capsim.placement.kubernetes.session import Session
 from capsim.topology import compile_scenario

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from capsim.placement.kubernetes.answers import Answers
 from capsim.placement.kubernetes.chosen import selector
-from capsim.placement.kubernetes.engine import Answers
 from capsim.placement.kubernetes.refusals import unresolvable
 from capsim.placement.kubernetes.session import Session
 from capsim.scenario import Budget, Scenario, Unit

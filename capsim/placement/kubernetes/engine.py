@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,81 +13,26 @@ from capsim.placement.kubernetes import (
     _kernels,
     gpu_share,
     image_locality,
-    inter_pod_affinity,
     node_affinity,
     node_ports,
-    node_resources_balanced_allocation,
-    node_resources_fit,
     node_volume_limits,
-    pod_topology_spread,
-    taint_toleration,
     volume_binding,
-    volume_restrictions,
-    volume_zone,
 )
-from capsim.placement.kubernetes._kernels import Counts, Nodes, Policy, Scratch, Static, Units
-from capsim.placement.kubernetes.classes import Kind, kinds
+from capsim.placement.kubernetes._kernels import Nodes, Scratch, Static, Units
+from capsim.placement.kubernetes.answers import Answers, State
+from capsim.placement.kubernetes.classes import kinds
 from capsim.placement.kubernetes.counters import counters
+from capsim.placement.kubernetes.filter_order import first_refusals
+from capsim.placement.kubernetes.policy import policy
 from capsim.placement.kubernetes.profiles import Profiles
-from capsim.placement.kubernetes.static import (
-    BINDING,
-    FILTERS,
-    NARROWED,
-    REJECTED,
-    ZONE,
-    StaticTables,
-    static_tables,
-)
+from capsim.placement.kubernetes.queue import asking, entering
+from capsim.placement.kubernetes.static import BINDING, REJECTED, ZONE, StaticTables, static_tables
 from capsim.placement.kubernetes.storage import NeedsOfUnits
+from capsim.placement.kubernetes.unit_tables import UnitTables, unit_tables
 from capsim.placement.kubernetes.volume_binding import Bound, Verdict
 from capsim.placement.kubernetes.volumes import Volumes
 from capsim.scenario import FILTER_ORDER, SchedulerProfile, Template
 from capsim.topology import Int64, Topology
-
-#: Code of the kernels to filter.
-_FILTER_OF = {
-    -1: node_ports.NAME,
-    -2: node_resources_fit.NAME,
-    -3: gpu_share.NAME,
-    **dict.fromkeys((-4, -5), pod_topology_spread.NAME),
-    **dict.fromkeys((-6, -7, -8), inter_pod_affinity.NAME),
-    **dict.fromkeys((-9, -10), volume_restrictions.NAME),
-    -11: node_volume_limits.NAME,
-    BINDING: volume_binding.NAME,
-    ZONE: volume_zone.NAME,
-    **{number: plugin.NAME for number, plugin in enumerate(FILTERS, start=1)},
-}
-
-
-class State(NamedTuple):
-    """What is taken while units are placed; updated in place."""
-
-    nodes: Nodes
-    """Behind the R resources, volumes by driver."""
-    counts: Counts
-    bound: Bound
-    """Claims that have been bound since."""
-    resources: int
-
-    @property
-    def arrays(self) -> tuple[Nodes, Counts]:
-        """What the kernels update."""
-        return self.nodes, self.counts
-
-    @property
-    def offered(self) -> Int64:
-        """[N, R] what each node lets units request."""
-        return self.nodes.offered[:, : self.resources]
-
-    @property
-    def used(self) -> Int64:
-        """[N, R] requested on each node."""
-        return self.nodes.used[:, : self.resources]
-
-    @property
-    def gpu_free(self) -> Int64:
-        """[N, D] thousandths left on each shared GPU board."""
-        return self.nodes.gpu_free
 
 
 class Engine:
@@ -100,54 +42,77 @@ class Engine:
     first (units that wait, and those that could be evicted); the others are only counted.
     """
 
-    def __init__(self, topology: Topology, profile: SchedulerProfile) -> None:
+    def __init__(
+        self, topology: Topology, profile: SchedulerProfile, *, asks_all: bool = False
+    ) -> None:
         self.topology = topology
         self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
-        self.waiting = queue(topology, self.profiles)
+        self.waiting, self.over_quota = entering(topology, self.profiles)
         needs = _needs(topology)
         found, kind_of = kinds(topology, self.profiles, needs)
-        asking = self._asking(found, kind_of)
-        order = np.argsort(~asking, kind="stable")
+        asks = asking(topology, found, kind_of[self.waiting], self.profiles) | asks_all
+        order = np.argsort(~asks, kind="stable")
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         self.kinds = [found[i] for i in order.tolist()]
         self.class_of: Int64 = rank[kind_of]
-        self.asking = int(asking.sum())
+        self.asking = int(asks.sum())
         """Number of classes that may have to be placed."""
         template_of = np.array([kind.template for kind in self.kinds], np.int64)
         self.template_of: Int64 = template_of
-        self.static = self._static_tables(needs)
-        self.counters = counters(topology, self.kinds, self.asking, self.static, self.profiles)
-        self.tables = _static(self.static, self._image_weights())
-        self.policies = [_policy(topology, each) for each in self.profiles.all]
+        self.policies = [policy(topology, each) for each in self.profiles.all]
         self._ports = node_ports.conflict_table(topology.templates)
-        self.units = self._units_of(template_of)
-        self._apart = self._separated()
-
-    def _asking(self, found: Sequence[Kind], kind_of: Int64) -> NDArray[np.bool_]:
-        """[C] whether units of the kind wait, or could be evicted for units that wait."""
-        asking = np.zeros(len(found), np.bool_)
-        asking[kind_of[self.waiting]] = True
-        if asking.any() and any(profile.preemption for profile in self.profiles.all):
-            priority = self.topology.priority[[kind.template for kind in found]]
-            asking |= priority < priority[asking].max()
-        return asking
-
-    def _static_tables(self, needs: NeedsOfUnits | None) -> StaticTables:
-        """What never changes; volumes, where there are some, have their say at the end."""
-        templates = self.template_of[: self.asking].tolist()
+        self._storage = needs.storage if needs else None
         self.volumes: Volumes | None = None
-        self.early: NDArray[np.int8] | None = None
-        if needs is None:
-            return static_tables(self.topology, templates, self.profiles)
-        asking = [kind.storage for kind in self.kinds[: self.asking]]
-        keys = volume_binding.label_keys(needs.storage, asking)
-        static = static_tables(self.topology, templates, self.profiles, keys)
-        self.volumes = Volumes(self.topology, self.kinds, needs.storage, static)
-        self.early = static.refusal
-        profiles = [self.profile_of(c) for c in range(self.asking)]
-        return dataclasses.replace(static, refusal=self.volumes.settled(profiles))
+        self.adopt(
+            static_tables(
+                topology, template_of[: self.asking].tolist(), self.profiles, self._volume_keys()
+            )
+        )
+        self.counters = counters(topology, self.kinds, self.asking, self.static, self.profiles)
+        self.by_class = self.unit_tables()
+
+    @cached_property
+    def complete(self) -> Engine:
+        """The same with every class ready to be placed, for what-ifs to follow (see following)."""
+        return Engine(self.topology, self.profile, asks_all=True)
+
+    @property
+    def units(self) -> Units:
+        """What each class asks for, holds and conflicts with."""
+        return self.by_class.units
+
+    def unit_tables(self) -> UnitTables:
+        """The tables of the classes, for the requests of the topology."""
+        return unit_tables(
+            self.topology,
+            self.template_of,
+            self.profiles,
+            self.policies,
+            self._ports,
+            self.volumes,
+        )
+
+    def _volume_keys(self) -> frozenset[str]:
+        """The labels of nodes at which volumes look."""
+        if self._storage is None:
+            return frozenset()
+        asked = [kind.storage for kind in self.kinds[: self.asking]]
+        return volume_binding.label_keys(self._storage, asked)
+
+    def adopt(self, static: StaticTables) -> None:
+        """Takes over what never changes; volumes, where there are some, have their say at the end.
+
+        static: of all other plugins.
+        """
+        self.before_volumes = self.static = static
+        if self._storage is not None:
+            ports = self._ports[2]
+            self.volumes = Volumes(self.topology, self.kinds, self._storage, static, ports)
+            profiles = [self.profile_of(c) for c in range(self.asking)]
+            self.static = dataclasses.replace(static, refusal=self.volumes.settled(profiles))
+        self.tables = static_arrays(self.static, self.image_weights())
 
     def rejection(self, c: int) -> tuple[str, str] | None:
         """The plugin and reason that reject a class before any node is looked at."""
@@ -160,7 +125,7 @@ class Engine:
         """Whether where a class can go depends on which claims have been bound."""
         return self.volumes is not None and bool(self.volumes.live[c]) and not self.rejection(c)
 
-    def _image_weights(self) -> Int64:
+    def image_weights(self) -> Int64:
         """[C] what ImageLocality counts for each class."""
         templates = (self.template(c) for c in range(self.asking))
         weights = (self.profiles.of(each).score_weights for each in templates)
@@ -186,7 +151,7 @@ class Engine:
             used=np.zeros(offered.shape, np.int64),
             accounted=np.zeros((count, 2), np.int64),
             gpu_free=gpu_share.boards(topology.gpu_devices),
-            port_use=np.zeros((count, self._held[1]), np.int32),
+            port_use=np.zeros((count, self.by_class.entries), np.int32),
         )
         bound = Bound(held=self.units.own_port.copy())
         state = State(nodes, self.counters.empty(), bound, resources)
@@ -212,7 +177,7 @@ class Engine:
             pods=np.zeros(count, np.int64),
         )
         everywhere, code = np.arange(count), answers.refusal
-        answers = dataclasses.replace(answers, volumes=self._refuse(state, c, code))
+        answers = dataclasses.replace(answers, volumes=self.refuse(state, c, everywhere, code))
         _kernels.short_resources(c, nodes, units, answers.short)
         _kernels.fit_scores(c, everywhere, count, code, nodes, units, policy, 1, answers.fit)
         _kernels.balanced_scores(
@@ -234,59 +199,62 @@ class Engine:
         )
         return dataclasses.replace(answers, is_spread=spreads, has_company=said)
 
-    def _refuse(self, state: State, c: int, code: NDArray[np.int8]) -> Verdict | None:
-        """Sets code[N]: for each node the first filter, in the order of the profile, to refuse.
+    def refuse(self, state: State, c: int, where: Int64, code: NDArray[np.int8]) -> Verdict | None:
+        """Sets code: for each node of where the first filter, in the profile's order, to refuse.
 
-        Returns: what nodes say to the volumes of the class, if it has any.
+        Returns: what the classes of nodes say to the volumes of the class, if it has any.
         """
         nodes, counts = state.arrays
         rows, asks = self.counters.rows, self.counters.asks
-        everywhere, count = np.arange(len(code)), len(code)
-        order = self.profile_of(c).filters
+        count, order = len(code), self.profile_of(c).filters
         has_volumes = self.volumes is not None and self.volumes.has_any(c)
         if not has_volumes and order == tuple(name for name in FILTER_ORDER if name in order):
-            _kernels.filter_nodes(c, everywhere, count, nodes, self.units, self.tables, code)
+            _kernels.filter_nodes(c, where, count, nodes, self.units, self.tables, code)
             if asks.cells[c] >= 0:
-                _kernels.topology_filter(c, everywhere, count, rows, counts, asks, code)
+                _kernels.topology_filter(c, where, count, rows, counts, asks, code)
             return None
-        ports_of, disks_of, requests_of, limits_of = self._apart
-        (shun_start, shun_row), (lone_start, lone_row) = self.counters.shun, self.counters.lone
-        asks = asks._replace(shun_start=shun_start, shun_row=shun_row)
-        limits_of = limits_of._replace(own_port=state.bound.held)
-        verdict, early, binding, zone = self._volumes_say(state, c)
-        groups = [np.zeros(count, np.int8) for _ in range(8)]
-        ports, disks, resources, limits, boards, lone, spread, pods = groups
-        _kernels.ports_filter(c, everywhere, count, nodes, ports_of, ports)
-        _kernels.ports_filter(c, everywhere, count, nodes, disks_of, disks)
-        _kernels.resources_filter(c, everywhere, count, nodes, requests_of, resources)
-        _kernels.resources_filter(c, everywhere, count, nodes, limits_of, limits)
-        _kernels.volumes_filter(c, everywhere, count, nodes, limits_of, limits)
-        _kernels.boards_filter(c, everywhere, count, nodes, self.units, boards)
-        _kernels.apart_filter(lone_row, lone_start, c, everywhere, count, rows, counts, -10, lone)
-        _kernels.spread_filter(c, everywhere, count, rows, counts, asks, spread)
-        _kernels.company_filter(c, everywhere, count, rows, counts, asks, pods)
-        disks[disks != 0] = -9
-        limits[limits != 0] = -11
-        place = np.array([_place(refusal, order) for refusal in range(-11, ZONE + 1)])
-        said = np.stack([early, *groups, binding, zone])
-        first = place[said + 11].argmin(axis=0)
-        code[:] = np.take_along_axis(said, first[None], axis=0)[0]
+        verdict, early, binding, zone = self._volumes_say(state, c, where)
+        groups = [early, *self._counted(state, c, where), binding, zone]
+        code[:] = first_refusals(groups, order)
         return verdict
 
+    def _counted(self, state: State, c: int, where: Int64) -> list[NDArray[np.int8]]:
+        """What each filter that counts says to some nodes, all asked for themselves."""
+        nodes, counts = state.arrays
+        rows, asks, count = self.counters.rows, self.counters.asks, len(where)
+        (shun_start, shun_row), (lone_start, lone_row) = self.counters.shun, self.counters.lone
+        asks = asks._replace(shun_start=shun_start, shun_row=shun_row)
+        apart = self.by_class.separated
+        limits_of = apart.limits._replace(own_port=state.bound.held)
+        groups = [np.zeros(count, np.int8) for _ in range(8)]
+        ports, disks, resources, limits, boards, lone, spread, pods = groups
+        _kernels.ports_filter(c, where, count, nodes, apart.ports, ports)
+        _kernels.ports_filter(c, where, count, nodes, apart.disks, disks)
+        _kernels.resources_filter(c, where, count, nodes, apart.requests, resources)
+        _kernels.resources_filter(c, where, count, nodes, limits_of, limits)
+        _kernels.volumes_filter(c, where, count, nodes, limits_of, limits)
+        _kernels.boards_filter(c, where, count, nodes, self.units, boards)
+        _kernels.apart_filter(lone_row, lone_start, c, where, count, rows, counts, -10, lone)
+        _kernels.spread_filter(c, where, count, rows, counts, asks, spread)
+        _kernels.company_filter(c, where, count, rows, counts, asks, pods)
+        disks[disks != 0] = -9
+        limits[limits != 0] = -11
+        return groups
+
     def _volumes_say(
-        self, state: State, c: int
+        self, state: State, c: int, where: Int64
     ) -> tuple[Verdict | None, NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]]:
-        """The verdict on volumes; [N] refusals of other static filters, of binding and of zones."""
-        node_class = self.static.node_class
-        nothing = np.zeros(len(node_class), np.int8)
-        if self.volumes is None or self.early is None:
-            return None, self.static.refusal[c, node_class], nothing, nothing
+        """The verdict on volumes; what other static filters, binding and zones say to nodes."""
+        of = self.static.node_class[where]
+        nothing = np.zeros(len(of), np.int8)
+        if self.volumes is None:
+            return None, self.static.refusal[c, of], nothing, nothing
         if self.rejection(c):
             return None, np.full_like(nothing, REJECTED), nothing, nothing
         verdict = self.volumes.verdict(c, state.bound, self.profile_of(c))
         binding = np.where(verdict.against != 0, np.int8(BINDING), np.int8(0))
         zone = np.where(verdict.zone, np.int8(ZONE), np.int8(0))
-        return verdict, self.early[c, node_class], binding[node_class], zone[node_class]
+        return verdict, self.before_volumes.refusal[c, of], binding[of], zone[of]
 
     def scratch(self) -> Scratch:
         """Room for the spread score to work in."""
@@ -359,135 +327,10 @@ class Engine:
         """Whether a class asks for nothing that is balanced."""
         return bool(self.units.skips_balance[c])
 
-    def _units_of(self, rows: Int64) -> Units:
-        """The tables of classes with these templates."""
-        topology = self.topology
-        request = np.ascontiguousarray(topology.request[rows])
-        number = np.array([self.profiles.number(t) for t in topology.templates], np.int64)[rows]
-        checked, skipped = np.zeros_like(request), np.zeros(len(rows), np.bool_)
-        for which, profile in enumerate(self.profiles.all):
-            own_rows = np.maximum(number, 0) == which
-            skipped |= own_rows & node_resources_balanced_allocation.skipped(
-                request, self.policies[which].balanced_columns
-            )
-            if node_resources_fit.NAME in profile.filters:
-                asked = node_resources_fit.checked(request, topology.resources, profile)
-                checked[own_rows] = asked[own_rows]
-        if self.volumes is not None:
-            own = self.volumes.own
-            is_limited = [node_volume_limits.NAME in self._filters(c) for c in range(len(rows))]
-            asked = np.where(np.array(is_limited)[:, None], own, -1)
-            request, checked = np.hstack([request, own]), np.hstack([checked, asked])
-        self._held = self._holds(rows)
-        ports, disks = self._against(rows)
-        taken = [[*a, *b] for a, b in zip(ports, disks, strict=True)]
-        self._conflicts = _ragged(taken)
-        return Units(
-            request,
-            checked,
-            np.ascontiguousarray(topology.scoring_request[rows]),
-            np.ascontiguousarray(topology.accounted_request[rows]),
-            np.ascontiguousarray(topology.gpu_share[rows]),
-            *_ragged(
-                [
-                    [*each, self.volumes.full]
-                    if self.volumes is not None and self.may_fill(c)
-                    else each
-                    for c, each in enumerate(taken)
-                ]
-            ),
-            *_ragged(self._held[0]),
-            skipped,
-        )
-
-    def _filters(self, c: int) -> tuple[str, ...]:
-        return self.profile_of(c).filters
-
-    def _holds(self, rows: Int64) -> tuple[list[list[int]], int]:
-        """For each class the ports, disks and shared volumes that it holds; how many there are."""
-        own, _, ports = self._ports
-        held = [list(own[row]) for row in rows.tolist()]
-        if self.volumes is None:
-            return held, ports
-        return self.volumes.held(held, ports)
-
-    def _against(self, rows: Int64) -> tuple[list[list[int]], list[list[int]]]:
-        """For each class the ports, and the disks, with which it cannot be on one node."""
-        _, against, first = self._ports
-        ports = [
-            against[row] if node_ports.NAME in self._filters(c) else []
-            for c, row in enumerate(rows.tolist())
-        ]
-        if self.volumes is None:
-            return ports, [[] for _ in ports]
-        return ports, [
-            [first + disk for disk in each] if volume_restrictions.NAME in self._filters(c) else []
-            for c, each in enumerate(self.volumes.disks[1])
-        ]
-
     def may_fill(self, c: int) -> bool:
         """Whether volumes that a class shares with others may exceed a limit."""
-        asked = node_volume_limits.NAME in self._filters(c)
+        asked = node_volume_limits.NAME in self.profile_of(c).filters
         return self.volumes is not None and asked and self.volumes.shares[c]
-
-    def on_trial(self, held: Int64) -> Units:
-        """The tables for one unit at a time, for which volumes are looked at themselves."""
-        start, port = self._conflicts
-        return self.units._replace(own_port=held, conflict_start=start, conflict_port=port)
-
-    def _separated(self) -> tuple[Units, Units, Units, Units]:
-        """The tables with only the conflicts of ports or disks; of resources or volumes."""
-        units, (ports, disks) = self.units, self._against(self.template_of)
-        resources = len(self.topology.resources)
-        requests, limits = units.checked.copy(), units.checked.copy()
-        requests[:, resources:] = 0
-        limits[:, :resources] = 0
-        by_port, by_disk = (
-            units._replace(conflict_start=start, conflict_port=port)
-            for start, port in (_ragged(ports), _ragged(disks))
-        )
-        return (
-            by_port,
-            by_disk,
-            units._replace(checked=requests),
-            units._replace(checked=limits),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What N nodes say to one class of units."""
-
-    row: int
-    """The class."""
-    refusal: NDArray[np.int8]
-    """[N] 0 fits, k > 0 static filter k, below 0 what changes (see the kernels)."""
-    short: NDArray[np.bool_]
-    """[N, R] resources of which too little is left."""
-    fit: Int64
-    """[N] score of NodeResourcesFit where it fits."""
-    balanced: Int64
-    """[N] score of NodeResourcesBalancedAllocation where it fits."""
-    spread: Int64
-    """[N] score of PodTopologySpread where it fits."""
-    pods: Int64
-    """[N] score of InterPodAffinity where it fits."""
-    is_spread: bool = False
-    """Whether PodTopologySpread has anything to score."""
-    has_company: bool = False
-    """Whether InterPodAffinity has."""
-    volumes: Verdict | None = None
-    """What nodes say to its volumes, if it has any."""
-
-
-def _place(refusal: int, order: Sequence[str]) -> int:
-    """How early a profile asks the filter behind a code; what does not refuse comes last."""
-    if refusal == 0:
-        return len(order) + 1
-    if refusal in (REJECTED, NARROWED):
-        return -refusal
-    name = _FILTER_OF[refusal]
-    return order.index(name) if name in order else len(order)
 
 
 def _needs(topology: Topology) -> NeedsOfUnits | None:
@@ -496,26 +339,8 @@ def _needs(topology: Topology) -> NeedsOfUnits | None:
     return NeedsOfUnits(topology.scenario) if has_volumes else None
 
 
-def queue(topology: Topology, profiles: Profiles) -> Int64:
-    """Rows of the waiting units in the order of the active queue: priority, then arrival.
-
-    Units held by a scheduling gate never enter it, nor those of another scheduler.
-    Source: Kubernetes 1.34, queuesort plugin.
-    """
-    held = [bool(t.scheduling_gates) or profiles.number(t) < 0 for t in topology.templates]
-    enters = (topology.unit_node < 0) & ~np.array(held, bool)[topology.unit_template]
-    waiting = np.flatnonzero(enters)
-    priority = topology.priority[topology.unit_template[waiting]]
-    return waiting[np.argsort(-priority, kind="stable")].astype(np.int64)
-
-
-def _ragged(rows: Sequence[Sequence[int]]) -> tuple[Int64, Int64]:
-    start = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum([len(row) for row in rows], out=start[1:])
-    return start, np.array([each for row in rows for each in row], np.int64)
-
-
-def _static(static: StaticTables, image_weight: Int64) -> Static:
+def static_arrays(static: StaticTables, image_weight: Int64) -> Static:
+    """The tables as the kernels take them; image_weight: what images count for each class."""
     return Static(
         static.node_class,
         static.refusal,
@@ -525,28 +350,3 @@ def _static(static: StaticTables, image_weight: Int64) -> Static:
         static.varies,
         static.tops,
     )
-
-
-def _policy(topology: Topology, profile: SchedulerProfile) -> Policy:
-    weight = profile.score_weights.get
-    fit = node_resources_fit.scored(profile.resources, topology.resources)
-    balanced = node_resources_fit.scored(profile.balanced_resources, topology.resources)
-    return Policy(
-        weight(node_resources_fit.NAME, 0),
-        weight(node_resources_balanced_allocation.NAME, 0),
-        weight(taint_toleration.NAME, 0),
-        weight(node_affinity.NAME, 0),
-        weight(pod_topology_spread.NAME, 0),
-        weight(inter_pod_affinity.NAME, 0),
-        node_resources_fit.STRATEGIES.index(profile.strategy),
-        profile.strategy != "RequestedToCapacityRatio" and fit.columns.tolist() == [0, 1],
-        fit.columns,
-        fit.weights,
-        fit.scalar,
-        *node_resources_fit.curve(profile),
-        balanced.columns,
-        balanced.scalar,
-    )
-
-
-__all__ = ["Answers", "Engine", "State", "queue"]

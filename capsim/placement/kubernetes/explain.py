@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from capsim.errors import ModelError, nearest
-from capsim.placement.kubernetes.engine import Answers, State
-from capsim.placement.kubernetes.refusals import Refusal, held_back, node_reasons
-from capsim.placement.kubernetes.scheduling import redo
+from capsim.placement.kubernetes.answers import Answers
+from capsim.placement.kubernetes.events import event
+from capsim.placement.kubernetes.probe import Probe
+from capsim.placement.kubernetes.refusals import held_back, node_reasons
+from capsim.placement.kubernetes.remedies import Remedy, remedies
+from capsim.placement.kubernetes.runner_up import gap_table, runner_up
 from capsim.placement.kubernetes.scores import plugin_scores
-from capsim.scenario import PODS, print_resource
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ class Explanation:
     text: str
     table: pd.DataFrame = field(repr=False)
     """One row a node: node, verdict, each plugin's weighted score, total."""
+    event: str = ""
+    """The FailedScheduling event of a waiting unit, word for word."""
+    remedies: tuple[Remedy, ...] = ()
+    """Single changes that would let a waiting unit be placed, each asked of the scheduler."""
+    gap: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    """For a placed unit with a runner-up: plugin, the scores of both, and the difference."""
 
     def __str__(self) -> str:
         return self.text
@@ -51,12 +59,12 @@ def explain(plan: Placement, unit: str) -> Explanation:
     held = held_back(plan, row)
     if held:
         return Explanation(spec.key, None, f"{spec.key} waits: {held}.", pd.DataFrame())
-    state = state_before(plan, row)
-    answers = plan.engine.evaluate(state, int(plan.engine.class_of[row]))
+    probe = Probe(plan, row)
+    answers = probe.ask(probe.unit_class)
     table = node_table(plan, row, answers)
     if plan.node_of[row] >= 0:
-        return _placed(plan, row, table)
-    return _waits(plan, row, table, answers, state)
+        return _placed(plan, row, table, probe, answers)
+    return _waits(plan, row, table, probe, answers)
 
 
 def _find(plan: Placement, unit: str) -> int:
@@ -70,12 +78,6 @@ def _find(plan: Placement, unit: str) -> int:
     if rows:
         raise ModelError(f"{unit!r} is in several namespaces; say which, as {units[rows[0]].key}.")
     raise ModelError(f"There is no unit {unit!r} in the plan{nearest(unit, keys)}.")
-
-
-def state_before(plan: Placement, row: int) -> State:
-    """What was taken when the unit's turn came (the last, if it was tried again)."""
-    engine = plan.engine
-    return redo(engine, engine.initial(plan.offered), plan.history.before(row))
 
 
 def node_table(plan: Placement, row: int, answers: Answers) -> pd.DataFrame:
@@ -96,22 +98,28 @@ def node_table(plan: Placement, row: int, answers: Answers) -> pd.DataFrame:
     return table.sort_values("total", ascending=False, kind="stable", ignore_index=True)
 
 
-def _placed(plan: Placement, row: int, table: pd.DataFrame) -> Explanation:
+def _placed(
+    plan: Placement, row: int, table: pd.DataFrame, probe: Probe, answers: Answers
+) -> Explanation:
     unit = plan.scenario.units[row].key
     node = plan.scenario.nodes[int(plan.node_of[row])].name
     fits = table[table["verdict"] == "fits"]
-    best = fits.iloc[0]
-    lines = [*_evictions(plan, row), f"{unit} went to {node}: {_rank(fits)}."]
+    best = fits[fits["node"] == node].iloc[0]
+    lines = [*_evictions(plan, row), f"{unit} went to {node}: {_rank(plan, fits, node)}."]
+    gap = pd.DataFrame()
     if len(fits) > 1:
         lines.append(f"Score {int(best['total'])} = {_parts(best)}.")
         others = fits[fits["node"] != node].head(_SHOWN_RUNNERS_UP)
         named = ", ".join(f"{r.node} ({r.total})" for r in others.itertuples())
         lines.append(f"Next best: {named}.")
+        gap = gap_table(fits, node)
+        if plan.sampling is None:
+            lines += runner_up(plan, probe, answers, node, gap)
     refused = table[table["verdict"] != "fits"]["verdict"].value_counts()
     if len(refused):
         said = "; ".join(f"{count} x {reason}" for reason, count in refused.items())
         lines.append(f"Refused by {int(refused.sum())} nodes: {said}.")
-    return Explanation(unit, node, "\n".join(lines), table)
+    return Explanation(unit, node, "\n".join(lines), table, gap=gap)
 
 
 def _evictions(plan: Placement, row: int) -> list[str]:
@@ -126,10 +134,15 @@ def _evictions(plan: Placement, row: int) -> list[str]:
     return said
 
 
-def _rank(fits: pd.DataFrame) -> str:
+def _rank(plan: Placement, fits: pd.DataFrame, node: str) -> str:
     if len(fits) == 1:
         return "the only node that fits"
-    ties = int((fits["total"] == fits["total"].iloc[0]).sum())
+    total = int(fits[fits["node"] == node]["total"].iloc[0])
+    better, ties = int((fits["total"] > total).sum()), int((fits["total"] == total).sum())
+    if better:
+        return f"the best of those that were looked at; {better} others that fit score higher"
+    if plan.sampling is not None and ties > 1:
+        return f"one of the {ties} best of {len(fits)} nodes that fit"
     tie = f", the first of {ties} with equal score" if ties > 1 else ""
     return f"the best of {len(fits)} nodes that fit{tie}"
 
@@ -140,40 +153,16 @@ def _parts(best: pd.Series) -> str:
 
 
 def _waits(
-    plan: Placement, row: int, table: pd.DataFrame, answers: Answers, state: State
+    plan: Placement, row: int, table: pd.DataFrame, probe: Probe, answers: Answers
 ) -> Explanation:
     unit = plan.scenario.units[row].key
-    counts: dict[str, int] = {}
-    for verdict in table["verdict"]:
-        for reason in verdict.split("; "):
-            counts[reason] = counts.get(reason, 0) + 1
-    rejection = plan.engine.rejection(int(plan.engine.class_of[row]))
-    main = rejection[1] if rejection else "no nodes available to schedule pods"
-    refusal = Refusal("", (row,), counts, len(table), main, rejection is not None)
+    said = event(probe.session, answers, probe.pin)
+    found = remedies(plan, probe, answers) if len(table) else ()
     lines = [
         *_evictions(plan, row),
-        f"{unit} waits: {refusal.message}",
-        *_closest(plan, row, answers, state),
+        f"{unit} waits: {said}" + ("" if said.endswith(".") else "."),
+        *map(str, found),
     ]
-    return Explanation(unit, None, "\n".join(lines), table)
-
-
-def _closest(plan: Placement, row: int, answers: Answers, state: State) -> list[str]:
-    """The node that lacks least, as the largest share of a request that is missing."""
-    pin = int(plan.topology.unit_pinned[row])
-    allowed = (np.arange(len(answers.refusal)) == pin) | (pin == -1)
-    short_nodes = np.flatnonzero((answers.refusal == -2) & allowed)
-    if len(short_nodes) == 0:
-        return []
-    request = plan.topology.request[plan.topology.unit_template[row]]
-    free = plan.offered[short_nodes] - state.used[short_nodes]
-    missing = np.where(request > 0, np.maximum(request - free, 0), 0)
-    worst = (missing / np.maximum(request, 1)).max(axis=1)
-    nearest_row = int(worst.argmin())
-    lacks = [
-        f"{print_resource(name, int(amount))} of {name}" if name != PODS else "a pod slot"
-        for name, amount in zip(plan.topology.resources, missing[nearest_row], strict=True)
-        if amount > 0
-    ]
-    node = plan.scenario.nodes[int(short_nodes[nearest_row])].name
-    return [f"Closest: {node} lacks {' and '.join(lacks)}."]
+    if len(table) and not found:
+        lines.append("No single change that was tried would let it on a node.")
+    return Explanation(unit, None, "\n".join(lines), table, said, found)

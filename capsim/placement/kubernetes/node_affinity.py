@@ -23,6 +23,8 @@ NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
 REASON_ADDED = "node(s) didn't match scheduler-enforced node affinity"
 REASON_CONFLICT = "pod affinity terms conflict"
+#: Of nodes that are not even looked at, because names narrow the choice beforehand.
+REASON_NARROWED = f"node(s) didn't satisfy plugin(s) [{NAME}]"
 
 
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:

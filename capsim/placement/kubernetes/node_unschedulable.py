@@ -10,11 +10,12 @@ from capsim.scenario import Node, SchedulerProfile, Taint, Template
 
 NAME = "NodeUnschedulable"
 REASON = "node(s) were unschedulable"
-_TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
+#: The taint that a cordon puts on a node.
+TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 
 def refusal(template: Template, node: Node, profile: SchedulerProfile) -> str | None:
     """The reason for which the node is refused, or None."""
-    if not node.unschedulable or any(t.tolerates(_TAINT) for t in template.tolerations):
+    if not node.unschedulable or any(t.tolerates(TAINT) for t in template.tolerations):
         return None
     return REASON

@@ -22,8 +22,10 @@ from capsim.placement.kubernetes import (
     volume_restrictions,
     volume_zone,
 )
-from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.answers import Answers, State
+from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.static import BINDING, FILTERS, NARROWED, REJECTED, ZONE
+from capsim.placement.kubernetes.volume_binding import Verdict
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
@@ -78,11 +80,12 @@ class Refusal:
 
 def refusals(plan: Placement) -> tuple[Refusal, ...]:
     """One entry for each class (and pin) with waiting units, against the final state."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[tuple[int, int, str], list[int]] = {}
     for unit in plan.waiting.tolist():
-        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]))
+        over = plan.engine.over_quota.get(unit, "")
+        key = (int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit]), over)
         groups.setdefault(key, []).append(unit)
-    return tuple(_refusal(plan, c, pin, rows) for (c, pin), rows in groups.items())
+    return tuple(_refusal(plan, c, pin, rows) for (c, pin, _), rows in groups.items())
 
 
 def held_back(plan: Placement, unit: int) -> str:
@@ -92,7 +95,7 @@ def held_back(plan: Placement, unit: int) -> str:
         return GATED
     if plan.engine.profiles.number(template) < 0:
         return f"{UNKNOWN_SCHEDULER} ({template.scheduler_name})"
-    return ""
+    return plan.engine.over_quota.get(unit, "")
 
 
 def _refusal(plan: Placement, c: int, pin: int, rows: list[int]) -> Refusal:
@@ -147,21 +150,48 @@ def node_reasons(engine: Engine, answers: Answers, pin: int = -1) -> list[tuple[
     return [said[i] for i in which.tolist()]
 
 
+def reasons_at(engine: Engine, state: State, c: int, node: int) -> tuple[str, ...]:
+    """The same for one node and one more unit of a class, as the state is now."""
+    code = np.zeros(1, np.int8)
+    verdict = engine.refuse(state, c, np.array([node], np.int64), code)
+    refusal, k = int(code[0]), int(engine.static.node_class[node])
+    if refusal == -2:
+        checked = engine.checked(c)
+        left = state.offered[node] - state.used[node]
+        short = np.flatnonzero((checked > 0) & (checked > left)).tolist()
+        names = engine.topology.resources
+        return tuple(sorted(node_resources_fit.reason(names[r]) for r in short))
+    if refusal == REJECTED:
+        return _rejected(engine, c)
+    if refusal > NARROWED:
+        return _of_volumes(verdict, refusal, k)
+    if refusal > 0:
+        return (engine.static.reason[c][k],)
+    return (_CHANGING[refusal][1],) if refusal else ()
+
+
+def _rejected(engine: Engine, c: int) -> tuple[str, ...]:
+    """Why a class is rejected before any node is looked at."""
+    rejection = engine.rejection(c)
+    return (rejection[1],) if rejection else ()
+
+
 def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, ...]], Int64]:
     """The different things that nodes say to a class of units, and which of them each says."""
-    said: list[tuple[str, ...]] = [(), (node_affinity.REASON,)]
+    narrows = engine.profile_of(answers.row).narrows_by_name
+    pinned = node_affinity.REASON_NARROWED if narrows else node_affinity.REASON
+    said: list[tuple[str, ...]] = [(), (pinned,)]
     which = np.zeros(len(answers.refusal), np.int64)
     for code in np.unique(answers.refusal).tolist():
         here = np.flatnonzero(answers.refusal == code)
         if code == -2:
             _add(said, which, here, *_lacking(engine, answers, here))
         elif code == REJECTED:
-            rejection = engine.rejection(answers.row)
-            reason = rejection[1] if rejection else ""
-            _add(said, which, here, [(reason,)], np.zeros(len(here), np.int64))
+            reasons = [_rejected(engine, answers.row)]
+            _add(said, which, here, reasons, np.zeros(len(here), np.int64))
         elif code > NARROWED:
             classes, of_node = np.unique(engine.static.node_class[here], return_inverse=True)
-            reasons = [_of_volumes(answers, code, k) for k in classes.tolist()]
+            reasons = [_of_volumes(answers.volumes, code, k) for k in classes.tolist()]
             _add(said, which, here, reasons, of_node)
         elif code > 0:
             classes, of_node = np.unique(engine.static.node_class[here], return_inverse=True)
@@ -173,11 +203,11 @@ def _said(engine: Engine, answers: Answers, pin: int) -> tuple[list[tuple[str, .
     return said, which
 
 
-def _of_volumes(answers: Answers, code: int, k: int) -> tuple[str, ...]:
+def _of_volumes(verdict: Verdict | None, code: int, k: int) -> tuple[str, ...]:
     """What a class of nodes has against the volumes of a class of units."""
-    if code == ZONE or answers.volumes is None:
+    if code == ZONE or verdict is None:
         return (volume_zone.REASON,)
-    return answers.volumes.reasons(k)
+    return verdict.reasons(k)
 
 
 def _add(

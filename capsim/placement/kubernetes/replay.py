@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from capsim.errors import InputError, ModelError, Problem
+from capsim.placement.kubernetes.answers import Answers
 from capsim.placement.kubernetes.default_preemption import Outcome, Preemption
-from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.refusals import node_reasons, plugin, unresolvable
 from capsim.placement.kubernetes.scores import plugin_scores
 from capsim.placement.kubernetes.session import Choices, Session

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.placement.kubernetes.answers import State
 from capsim.placement.kubernetes.default_preemption import Preemption
-from capsim.placement.kubernetes.engine import Engine, State
+from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.session import Session
 from capsim.topology import Int32, Int64
 
@@ -57,23 +59,26 @@ class History:
         return History(self.unit[:end], self.node[:end], self.evicted_by[:end])
 
 
-def work_off(engine: Engine, state: State) -> History:
-    """Places what waits; updates the state."""
-    session = Session(engine, state, engine.waiting)
-    return _Work(session).off(engine.waiting)
+def work_off(
+    engine: Engine, state: State, queue: Int64 | None = None, sampling: Sampling | None = None
+) -> History:
+    """Places what waits, by default in the order of the active queue; updates the state."""
+    waiting = engine.waiting if queue is None else queue
+    return _Work(Session(engine, state, waiting, sampling=sampling)).off(waiting)
 
 
-def redo(engine: Engine, state: State, history: History) -> State:
-    """The state after some history, from the initial one (updated)."""
+def resume(engine: Engine, state: State, history: History) -> Session:
+    """A session as it is after some history, from the initial state (updated)."""
     session = Session(engine, state, history.unit[:0])
-    for unit, node, by in zip(
-        history.unit.tolist(), history.node.tolist(), history.evicted_by.tolist(), strict=True
-    ):
-        if by != _BY_NONE:
-            session.unbind(unit)
-        elif node != _NOWHERE:
-            session.bind(unit, node)
-    return state
+    begin = 0
+    for end in [*np.flatnonzero(history.evicted_by != _BY_NONE).tolist(), len(history.unit)]:
+        stretch = slice(begin, end)
+        placed = history.node[stretch] != _NOWHERE
+        session.bind_all(history.unit[stretch][placed], history.node[stretch][placed])
+        if end < len(history.unit):
+            session.unbind(int(history.unit[end]))
+        begin = end + 1
+    return session
 
 
 class _Work:

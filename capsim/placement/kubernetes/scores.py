@@ -14,7 +14,8 @@ from capsim.placement.kubernetes import (
     pod_topology_spread,
     taint_toleration,
 )
-from capsim.placement.kubernetes.engine import Answers, Engine
+from capsim.placement.kubernetes.answers import Answers
+from capsim.placement.kubernetes.engine import Engine
 from capsim.topology import Int64
 
 
@@ -46,6 +47,18 @@ def plugin_scores(engine: Engine, answers: Answers) -> dict[str, Int64]:
         for name, score in raw.items()
         if weights.get(name)
     }
+
+
+def total_scores(engine: Engine, answers: Answers) -> Int64:
+    """[N] the sum over the plugins, -1 where the unit does not fit."""
+    parts = plugin_scores(engine, answers).values()
+    total: Int64 = np.sum([*parts, np.zeros(len(answers.refusal), np.int64)], axis=0)
+    return np.where(answers.refusal == 0, total, -1)
+
+
+def best_node(engine: Engine, answers: Answers, among: NDArray[np.bool_]) -> int:
+    """The first of the best nodes among some that fit."""
+    return int(np.where(among, total_scores(engine, answers), -1).argmax())
 
 
 def _normalised(raw: Int64, fits: NDArray[np.bool_], reverse: bool) -> Int64:

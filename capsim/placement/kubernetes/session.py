@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capsim.placement.kubernetes import _kernels
-from capsim.placement.kubernetes._kernels import Memory, Piles, Residents
-from capsim.placement.kubernetes.engine import Engine, State
-from capsim.placement.kubernetes.static import FITS
+from capsim.placement.kubernetes.answers import State
+from capsim.placement.kubernetes.engine import Engine
+from capsim.placement.kubernetes.memory import memory, residents
+from capsim.placement.kubernetes.sampling import Sampling
+from capsim.placement.kubernetes.static import FITS, NARROWED
 from capsim.placement.kubernetes.volume_binding import Verdict
 from capsim.topology import Int32, Int64
-
-#: Scores kept at once, over all classes of units (4 bytes each).
-_CACHED_SCORES = 2**26
-#: Levels of a class at most; where there are more, each node is asked.
-_MOST_LEVELS = 64
-_NO_SLOT = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +36,25 @@ class Session:
 
     Parameters: engine; state, updated in place; expected, the units (rows) that are going to be
     placed, by which it is decided whose scores are kept; arrival, rows of the units that run
-    already in the order of their arrival, by default that of the scenario.
+    already in the order of their arrival, by default that of the scenario; sampling, for a
+    scheduler that looks at some nodes only or draws among the best.
     """
 
     def __init__(
-        self, engine: Engine, state: State, expected: Int64, arrival: Int64 | None = None
+        self,
+        engine: Engine,
+        state: State,
+        expected: Int64,
+        arrival: Int64 | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.engine, self.state = engine, state
+        self._sampling = sampling
+        self._walk = np.array([0, sampling.seed if sampling else 0], np.int64)
         self.changes = 0
         """Units that have come or gone."""
-        self.residents = _residents(engine)
-        self.memory = _memory(engine, engine.class_of[expected])
+        self.residents = residents(engine)
+        self.memory = memory(engine, engine.class_of[expected])
         self._pin = engine.topology.unit_pinned
         self._profile = np.array(
             [engine.profiles.number(engine.template(c)) for c in range(engine.asking)], np.int64
@@ -98,6 +103,8 @@ class Session:
     ) -> int:
         """Place units[begin:end], which are of one profile; the first that stopped, or end."""
         engine, counters = self.engine, self.engine.counters
+        if self._sampling is not None:
+            return self._sample(units, classes, may_preempt, begin, end, out)
         stopped: int = _kernels.schedule(
             classes[:end],
             self._pin[units[:end]],
@@ -152,6 +159,40 @@ class Session:
         for changed in self.engine.volumes.bind(verdict, node, bound, nodes).tolist():
             _kernels.note(changed, self.memory)
 
+    def _sample(
+        self,
+        units: Int64,
+        classes: Int64,
+        may_preempt: NDArray[np.bool_],
+        begin: int,
+        end: int,
+        out: Choices,
+    ) -> int:
+        """The same by the kernel that looks at a sample of the nodes."""
+        engine, counters, sampling = self.engine, self.engine.counters, self._sampling
+        assert sampling is not None
+        stopped: int = _kernels.schedule_sampled(
+            classes[:end],
+            self._pin[units[:end]],
+            may_preempt,
+            begin,
+            *self.state.arrays,
+            self._units,
+            self._tables,
+            engine.policies[int(self._profile[classes[begin]])],
+            counters.rows,
+            counters.asks,
+            self.memory,
+            NARROWED,
+            sampling.percentage,
+            sampling.ties == "random",
+            self._walk,
+            out.node,
+            out.fits,
+            out.total,
+        )
+        return stopped
+
     def _settled(self, units: Int64, out: Choices, count: int) -> Choices:
         placed = np.flatnonzero(out.node[:count] >= 0)
         self.changes += len(placed)
@@ -171,11 +212,47 @@ class Session:
         _kernels.arrive(unit, node, *self.state.arrays, units, rows, self.residents, self.memory)
         self._bind_claims(verdict, node)
 
+    def bind_all(self, units: Int64, nodes: Int64) -> None:
+        """Units run on these nodes from now on; quicker than one by one, forgets all scores."""
+        classes = self.engine.class_of[units]
+        live = np.zeros(len(self.engine.kinds), np.bool_)
+        live[: len(self._live)] = self._live
+        begin = 0
+        for at in [*np.flatnonzero(live[classes]).tolist(), len(units)]:
+            self._bind_stretch(units[begin:at], nodes[begin:at])
+            if at < len(units):
+                self.bind(int(units[at]), int(nodes[at]))
+            begin = at + 1
+        self.memory.seen[:] = -1
+        self.memory.worth_seen[:] = -1
+
+    def _bind_stretch(self, units: Int64, nodes: Int64) -> None:
+        """Units without live claims run on these nodes from now on."""
+        self.changes += len(units)
+        classes, rows = self.engine.class_of[units], nodes.astype(np.int32)
+        counted = self.engine.counters.rows
+        _kernels.bind_all(classes, rows, *self.state.arrays, self._units, counted)
+        self._settle(units, rows)
+
     def unbind(self, unit: int) -> None:
         """A unit is evicted; its GPU boards are dealt again to the units that stay."""
         self.changes += 1
         units, rows = self._units, self.engine.counters.rows
         _kernels.leave(unit, *self.state.arrays, units, rows, self.residents, self.memory)
+
+    @contextmanager
+    def without(self, units: Sequence[int]) -> Iterator[None]:
+        """Some units are away for the time being; each returns to its node, boards and all."""
+        boards = self.state.nodes.gpu_free.copy()
+        tables = (*self.state.arrays, self._units, self.engine.counters.rows, self.residents)
+        for unit in units:
+            _kernels.evict_on_trial(unit, *tables)
+        try:
+            yield
+        finally:
+            for unit in units:
+                _kernels.return_from_trial(unit, *tables)
+            self.state.nodes.gpu_free[:] = boards
 
     def on_node(self, node: int) -> Sequence[int]:
         """Rows of the units on a node, in the scheduler's order."""
@@ -199,7 +276,7 @@ class Session:
             nodes,
             refusal,
             *self.state.arrays,
-            engine.on_trial(self.state.bound.held),
+            engine.by_class.on_trial(self.state.bound.held),
             self._tables,
             engine.counters.rows,
             engine.counters.asks,
@@ -218,7 +295,7 @@ class Session:
             node,
             np.array(lower, np.int64),
             *self.state.arrays,
-            engine.on_trial(self.state.bound.held),
+            engine.by_class.on_trial(self.state.bound.held),
             self._tables,
             engine.counters.rows,
             engine.counters.asks,
@@ -245,95 +322,3 @@ def _runs(values: Int64, alone: NDArray[np.bool_]) -> list[int]:
         return []
     ends = (np.diff(values) != 0) | alone[1:] | alone[:-1]
     return [*(np.flatnonzero(ends) + 1).tolist(), len(values)]
-
-
-def _residents(engine: Engine) -> Residents:
-    nodes, units = len(engine.topology.scenario.nodes), len(engine.class_of)
-    return Residents(
-        np.full(nodes, -1, np.int64),
-        np.full(nodes, -1, np.int64),
-        np.full(units, -1, np.int64),
-        np.full(units, -1, np.int64),
-        np.full(units, -1, np.int64),
-        np.zeros(units, np.bool_),
-        engine.class_of,
-        engine.topology.priority[engine.topology.unit_template],
-    )
-
-
-def _memory(engine: Engine, expected: Int64) -> Memory:
-    """Room for the scores of the most frequent classes, as many as there is memory for."""
-    nodes, ways = len(engine.topology.scenario.nodes), engine.counters.cells
-    room = max(1, nodes)
-    width = 2 * max(1 << max(0, nodes - 1).bit_length(), int(ways.leaves.max(initial=1)))
-    slot_of, slots = _slots(expected, engine.asking, max(1, _CACHED_SCORES // width))
-    sizes = np.diff(ways.start)[~ways.single]
-    worth_of, shared = _shared(engine.resource_groups(), _CACHED_SCORES // room)
-    return Memory(
-        slot_of,
-        np.full((slots + 1, width), -1, np.int32),
-        np.full(slots + 1, -1, np.int64),
-        np.zeros((slots + 1, 4), np.int64),
-        np.zeros(slots + 1, np.int64),
-        np.zeros((slots + 1, int(sizes.max(initial=0))), np.int64),
-        np.empty(2 * room + len(expected), np.int64),
-        np.zeros(1, np.int64),
-        np.full(nodes, -1, np.int64),
-        np.zeros(engine.asking, np.bool_),
-        worth_of,
-        np.empty((shared, nodes), np.int32),
-        np.full(shared, -1, np.int64),
-        np.empty(room, np.int64),
-        np.empty(room, np.int8),
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
-        engine.scratch(),
-        _piles(engine, slot_of),
-    )
-
-
-def _piles(engine: Engine, slot_of: Int64) -> Piles:
-    """Room for the piles of the classes that keep their scores, as far as there is memory."""
-    nodes, ways = len(engine.topology.scenario.nodes), engine.counters.ways
-    having = np.flatnonzero((ways.pile_way >= 0) & (slot_of >= 0))
-    way, hosts = ways.pile_way[having], [ways.hosts[c] for c in having.tolist()]
-    rows = len(having)
-    row_of = np.full(len(slot_of), -1, np.int64)
-    row_of[having] = np.arange(rows)
-    width = 2 * int(ways.cells.leaves[way].max(initial=1))
-    cells = int(np.diff(ways.cells.start)[way].max(initial=0))
-    return Piles(
-        row_of,
-        way,
-        np.cumsum([0, *(len(each) for each in hosts)]).astype(np.int64),
-        np.array([q for each in hosts for q in each], np.int64),
-        np.full((rows, nodes), -1, np.int32),
-        np.zeros((rows, _MOST_LEVELS, max((len(each) for each in hosts), default=0)), np.int64),
-        np.zeros((rows, _MOST_LEVELS), np.int64),
-        np.zeros((rows, _MOST_LEVELS, cells), np.int32),
-        np.zeros(rows, np.int64),
-        np.full((rows, _MOST_LEVELS), -1, np.int64),
-        # Not touched, so not taken from the machine, until a level needs its tree.
-        np.empty((min(rows * _MOST_LEVELS, _CACHED_SCORES // width), width), np.int32),
-        np.zeros(1, np.int64),
-    )
-
-
-def _shared(group: Int64, room: int) -> tuple[Int64, int]:
-    """For each class the row of resource scores that it shares with others; how many there are."""
-    members = np.bincount(group)
-    chosen = np.argsort(-members, kind="stable")[:room]
-    chosen = chosen[members[chosen] > 1]
-    row = np.full(len(members), _NO_SLOT, np.int64)
-    row[chosen] = np.arange(len(chosen))
-    return row[group], len(chosen)
-
-
-def _slots(unit_class: Int64, classes: int, room: int) -> tuple[Int64, int]:
-    """Which classes keep their scores: the most frequent ones, as many as memory allows."""
-    members = np.bincount(unit_class, minlength=classes)
-    chosen = np.argsort(-members, kind="stable")[:room]
-    chosen = chosen[members[chosen] > 1]
-    slot_of = np.full(classes, _NO_SLOT, np.int64)
-    slot_of[chosen] = np.arange(len(chosen))
-    return slot_of, len(chosen)

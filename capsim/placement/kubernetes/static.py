@@ -6,10 +6,11 @@ one signature; each pair is asked once.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ REJECTED, BINDING, ZONE = NARROWED + 1, NARROWED + 2, NARROWED + 3
 FITS = 0
 _NODE_NAME = "metadata.name"
 _T = TypeVar("_T")
+_Number = TypeVar("_Number", np.int8, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,10 @@ class StaticTables:
     """[C, K]"""
     image: Int64
     """[C, K] 0..100"""
+    asked: list[Template]
+    """[S] a template of each signature."""
+    asked_of: Int64
+    """[C] which of these answered for the class."""
 
     @cached_property
     def varies(self) -> NDArray[np.bool_]:
@@ -134,7 +140,53 @@ def static_tables(
         taint_raw=gather(lambda said: said.taint_raw),
         affinity_raw=gather(lambda said: said.affinity_raw),
         image=gather(lambda said: said.image),
+        asked=[templates[i] for i in first],
+        asked_of=np.array(kind, np.int64),
     )
+
+
+def recordoned(
+    tables: StaticTables, nodes: Sequence[Node], changed: Int64, profiles: Profiles
+) -> StaticTables:
+    """The tables after the nodes in some rows have been cordoned, uncordoned or tainted.
+
+    These nodes form new classes; what labels and images say of them is what it was.
+    """
+    old = tables.node_class[changed]
+    group, first = _classes(
+        range(len(changed)), lambda i: (int(old[i]), *_cordon(nodes[changed[i]]))
+    )
+    example, from_class = changed[first], old[first]
+    views = _Views([nodes[row] for row in example.tolist()])
+    said = [_first_refusals(each, views, profiles.of(each)) for each in tables.asked]
+    taints = [
+        [taint_toleration.raw_score(each, node, profiles.of(each)) for node in views.nodes]
+        for each in tables.asked
+    ]
+    node_class = tables.node_class.copy()
+    node_class[changed] = len(tables.example) + group
+    of, shape = tables.asked_of, (len(tables.asked), len(example))
+    number = np.array([each for each, _ in said], np.int64).reshape(shape)
+    taint_raw = np.array(taints, np.int64).reshape(shape)
+    return dataclasses.replace(
+        tables,
+        node_class=node_class,
+        example=[*tables.example, *example.tolist()],
+        refusal=_beside(tables.refusal, number[of]),
+        reason=[[*tables.reason[c], *said[k][1]] for c, k in enumerate(of.tolist())],
+        taint_raw=_beside(tables.taint_raw, taint_raw[of]),
+        affinity_raw=_beside(tables.affinity_raw, tables.affinity_raw[:, from_class]),
+        image=_beside(tables.image, tables.image[:, from_class]),
+    )
+
+
+def _cordon(node: Node) -> tuple[Hashable, ...]:
+    """What tells nodes of equal labels and images apart."""
+    return node.unschedulable, *((taint.key, taint.value, taint.effect) for taint in node.taints)
+
+
+def _beside(table: NDArray[_Number], columns: NDArray[np.integer[Any]]) -> NDArray[_Number]:
+    return np.ascontiguousarray(np.concatenate([table, columns.astype(table.dtype)], axis=1))
 
 
 def allowed(
@@ -290,7 +342,7 @@ def _first_refusals(
     if named is not None:
         for k, node in enumerate(views.nodes):
             if node.name not in named:
-                number[k], reason[k] = NARROWED, node_affinity.REASON
+                number[k], reason[k] = NARROWED, node_affinity.REASON_NARROWED
     for which, plugin in _asked(profile):
         for k, said in enumerate(views.refusals(plugin, template, profile)):
             if said and not number[k]:

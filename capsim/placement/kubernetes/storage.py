@@ -173,6 +173,11 @@ class Storage:
         keys = (f"{unit.namespace}/{each.claim_of(unit.name)}" for each in template.volumes)
         return [self.claims[key] for key in dict.fromkeys(keys) if key in self.claims]
 
+    def waiting_claims(self, unit: Unit, template: Template) -> list[Claim]:
+        """Those that are bound when the unit is placed."""
+        claims = self.of_unit(unit, template) if template.volumes else []
+        return [claim for claim in claims if not self.is_bound(claim) and self.waits(claim)]
+
     def rejections(self, unit: Unit, template: Template) -> Iterator[tuple[str, str]]:
         """Why a unit is rejected outright: plugin and reason, in the order of each plugin."""
         for volume in template.volumes:
@@ -242,7 +247,7 @@ class NeedsOfUnits:
             return NOTHING
         storage = self.storage
         claims = storage.of_unit(unit, template)
-        unbound = [c for c in claims if not storage.is_bound(c) and storage.waits(c)]
+        unbound = storage.waiting_claims(unit, template)
         live = [claim for claim in unbound if self._is_live(claim)]
         attached = self._attaches((claim for claim in claims if claim not in live), template)
         own = Counter(driver for driver, name in attached if self._attached[driver, name] == 1)

@@ -63,6 +63,15 @@ class Bound:
     held: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
     """Units.own_port as it is with these bindings."""
 
+    def copy(self) -> Bound:
+        """The same, to be changed or to come back to."""
+        return Bound(self.reach.copy(), self.taken.copy(), self.held.copy())
+
+    def restore(self, kept: Bound) -> None:
+        """As it was; units whose claims have been bound since must be nowhere."""
+        self.reach, self.taken = kept.reach.copy(), kept.taken.copy()
+        self.held[:] = kept.held
+
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
@@ -126,10 +135,10 @@ class VolumeBinding:
                 bound.reach[key] = self._storage.reach(volume)
                 got.append((key, volume))
             else:
-                bound.reach[key] = self._made_at(self._storage.claims[key], node)
+                bound.reach[key] = self.made_at(self._storage.claims[key], node)
         return got
 
-    def _made_at(self, claim: Claim, node: Node) -> Reach:
+    def made_at(self, claim: Claim, node: Node) -> Reach:
         """From where a volume is reached that was made for a unit on a node.
 
         The labels are those that the driver names on this node, else those of the class's

@@ -16,9 +16,9 @@ from capsim.placement.kubernetes import node_volume_limits, volume_restrictions
 from capsim.placement.kubernetes._kernels import Nodes
 from capsim.placement.kubernetes.classes import Kind
 from capsim.placement.kubernetes.static import BINDING, FITS, REJECTED, ZONE, StaticTables
-from capsim.placement.kubernetes.storage import NOTHING, Attached, Storage
+from capsim.placement.kubernetes.storage import NOTHING, Attached, Reach, Storage
 from capsim.placement.kubernetes.volume_binding import Bound, Verdict, VolumeBinding
-from capsim.scenario import SchedulerProfile
+from capsim.scenario import Claim, SchedulerProfile
 from capsim.topology import Int64, Topology
 
 
@@ -26,7 +26,12 @@ class Volumes:
     """The volumes of C classes of units, the first of which may have to be placed."""
 
     def __init__(
-        self, topology: Topology, kinds: Sequence[Kind], storage: Storage, static: StaticTables
+        self,
+        topology: Topology,
+        kinds: Sequence[Kind],
+        storage: Storage,
+        static: StaticTables,
+        ports: int,
     ) -> None:
         self._nodes = topology.scenario.nodes
         self._needs = [kind.storage for kind in kinds]
@@ -35,7 +40,7 @@ class Volumes:
         self._binding = VolumeBinding(storage, [self._nodes[k] for k in static.example])
         self.live = np.array([bool(needs.live) for needs in self._needs], np.bool_)
         """[C] whether others, or volumes that stand ready, decide where the claims can be."""
-        self._storage = storage
+        self.storage = storage
         self._slot = {each: number for number, each in enumerate(dict.fromkeys(self._shared()))}
         owned = {driver for needs in self._needs for driver, _ in needs.own}
         self._drivers = sorted(owned.union(driver for driver, _ in self._slot if driver))
@@ -43,9 +48,10 @@ class Volumes:
         """[N, drivers] volumes that can be attached."""
         disks = volume_restrictions.conflict_table(topology.templates)
         rows = [kind.template for kind in kinds]
-        self.disks = [[listed[row] for row in rows] for listed in disks[:2]]
-        """For each class the numbers of the disks that it holds, and that it conflicts with."""
-        self._ports = 0
+        self._held_disks = [[ports + disk for disk in disks[0][row]] for row in rows]
+        self.conflicts = [[ports + disk for disk in disks[1][row]] for row in rows]
+        """For each class the entries of the disks that it conflicts with."""
+        self._ports = ports
         self._columns = len(topology.resources)
         self._disks = disks[2]
 
@@ -78,11 +84,20 @@ class Volumes:
         changed: set[int] = set()
         got = self._binding.bind(verdict, k, self._nodes[node], bound)
         for claim, volume in got if self._slot else ():
-            old = self.entry(self._storage.attached(self._storage.claims[claim]))
-            new = self.entry(self._storage.attached_volume(volume))
+            old = self.entry(self.storage.attached(self.storage.claims[claim]))
+            new = self.entry(self.storage.attached_volume(volume))
             bound.held[bound.held == old] = new
             changed.update(self._recount(old, new, nodes).tolist())
         return np.array(sorted(changed), np.int64)
+
+    def choose(self, c: int, node: int, bound: Bound, profile: SchedulerProfile) -> None:
+        """Notes that a unit of a class is on a node, so that its claims are bound."""
+        k = int(self._static.node_class[node])
+        self._binding.bind(self.verdict(c, bound, profile), k, self._nodes[node], bound)
+
+    def made_at(self, claim: Claim, node: int) -> Reach:
+        """From where a volume is reached that is made for a unit on a node."""
+        return self._binding.made_at(claim, self._nodes[node])
 
     def _recount(self, old: int, new: int, nodes: Nodes) -> Int64:
         """Units that hold one entry hold another from now on; the nodes on which there are any."""
@@ -133,7 +148,7 @@ class Volumes:
 
         None where no node has a limit, for then nothing needs to be counted.
         """
-        storage = self._storage
+        storage = self.storage
         for needs in self._needs if storage.limited else ():
             yield from needs.shared
             yield from (storage.attached(storage.claims[key]) for key in needs.live)
@@ -141,20 +156,16 @@ class Volumes:
             ready = (each for each in storage.volumes.values() if storage.is_ready(each))
             yield from (storage.attached_volume(volume) for volume in ready)
 
-    def held(self, ports: Sequence[Sequence[int]], count: int) -> tuple[list[list[int]], int]:
-        """For each class its ports (numbers below count), disks and shared volumes; how many.
-
-        The entries are those of Units.own_port.
-        """
-        self._ports = count
-        storage = self._storage
+    def held(self, ports: Sequence[Sequence[int]]) -> list[list[int]]:
+        """For each class its ports, disks and shared volumes, as Units.own_port has them."""
+        storage = self.storage
         listed = []
         for c, needs in enumerate(self._needs):
             live = (storage.attached(storage.claims[key]) for key in needs.live)
             shared = [each for each in (*needs.shared, *live) if each in self._slot]
             volumes = (self.entry(each) for each in shared)
-            listed.append([*ports[c], *(count + disk for disk in self.disks[0][c]), *volumes])
-        return listed, self._width
+            listed.append([*ports[c], *self._held_disks[c], *volumes])
+        return listed
 
     @property
     def shares(self) -> list[bool]:
@@ -162,13 +173,14 @@ class Volumes:
         return [bool(needs.shared or needs.live) for needs in self._needs]
 
     @property
-    def _width(self) -> int:
+    def entries(self) -> int:
+        """Ports, disks and shared volumes that can be held, and what stands for a full node."""
         return self._ports + self._disks + len(self._slot) + 1
 
     @property
     def full(self) -> int:
         """The port that is in use where a class would exceed a limit."""
-        return self._width - 1
+        return self.entries - 1
 
     def entry(self, volume: Attached) -> int:
         """How Units.own_port writes a shared volume."""
@@ -176,4 +188,4 @@ class Volumes:
         driver = volume[0]
         if not driver:
             return place
-        return place + self._width * (self._columns + self._drivers.index(driver))
+        return place + self.entries * (self._columns + self._drivers.index(driver))

@@ -14,7 +14,7 @@ pod: activeDeadlineSeconds automountServiceAccountToken dnsConfig dnsPolicy enab
   imagePullSecrets os readinessGates restartPolicy securityContext serviceAccount
   serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
   terminationGracePeriodSeconds workloadRef
-volume: hostPath configMap secret emptyDir projected downwardAPI csi nfs image
+volume: configMap secret projected downwardAPI csi nfs image
 replicas: minReadySeconds paused podManagementPolicy progressDeadlineSeconds rollbackTo
   revisionHistoryLimit persistentVolumeClaimRetentionPolicy serviceName strategy updateStrategy
   templateGeneration

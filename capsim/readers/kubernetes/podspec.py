@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from capsim.errors import clip
+from capsim.readers.estate import counted
 from capsim.readers.kubernetes import admission
 from capsim.readers.kubernetes.admission import Admission, Amounts
 from capsim.readers.kubernetes.api_fields import NOT_READ
@@ -16,6 +19,7 @@ from capsim.scenario import (
     Container,
     Disk,
     Labels,
+    Requirement,
     Resources,
     Template,
     Toleration,
@@ -23,7 +27,14 @@ from capsim.scenario import (
     Volume,
 )
 from capsim.scenario.storage import AccessMode, VolumeMode
+from capsim.scenario.wording import misfit
 
+#: Operator to the least and the most number of values, and that in words.
+_VALUES = {
+    **dict.fromkeys(("In", "NotIn"), (1, sys.maxsize, "at least one value")),
+    **dict.fromkeys(("Exists", "DoesNotExist"), (0, 0, "no values")),
+    **dict.fromkeys(("Gt", "Lt"), (1, 1, "one value, a whole number")),
+}
 #: Stands for the unit's own name in the claims that each unit of a template has for itself.
 OWN = "*"
 
@@ -126,16 +137,23 @@ class RawRbd(Loose):
 
 
 class RawVolume(Loose):
-    """A volume; only claims and disks of which not all can be shared matter."""
+    """A volume; claims, disks of which not all can be shared, and what stays on its node."""
 
     also: ClassVar[frozenset[str]] = NOT_READ["volume"]
     name: str = ""
     persistent_volume_claim: RawClaim | None = None
     ephemeral: RawEphemeral | None = None
+    empty_dir: dict[str, Any] | None = None
+    host_path: dict[str, Any] | None = None
     gce_persistent_disk: RawGce | None = None
     aws_elastic_block_store: RawEbs | None = None
     iscsi: RawIscsi | None = None
     rbd: RawRbd | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a directory of the node."""
+        return self.empty_dir is not None or self.host_path is not None
 
 
 class RawResourceClaim(Loose):
@@ -175,6 +193,37 @@ class RawPodSpec(Loose):
     volumes: list[RawVolume] = []
     resource_claims: list[RawResourceClaim] = []
 
+    @model_validator(mode="after")
+    def _conditions_have_their_values(self, info: ValidationInfo) -> Self:
+        """As the API server sees to it for new pods; those that it has admitted pass."""
+        if info.context and not info.context.get("live"):
+            for each in _requirements(self):
+                least, most, words = _VALUES[each.operator]
+                if not least <= len(each.values) <= most:
+                    raise misfit(
+                        f"{each.operator} with {counted(len(each.values), 'value')} for the label "
+                        f"{clip(each.key)}",
+                        f"{each.operator} with {words}",
+                    )
+        return self
+
+
+def _requirements(spec: RawPodSpec) -> Iterable[Requirement]:
+    """Every condition of affinities and constraints."""
+    node = spec.affinity.node_affinity
+    if node is not None:
+        required = node.required.node_selector_terms if node.required else ()
+        for term in (*required, *(each.preference for each in node.preferred)):
+            yield from (*term.match_expressions, *term.match_fields)
+    selectors = [each.label_selector for each in spec.topology_spread_constraints]
+    for affinity in (spec.affinity.pod_affinity, spec.affinity.pod_anti_affinity):
+        if affinity is not None:
+            terms = [*affinity.required, *(each.pod_affinity_term for each in affinity.preferred)]
+            selectors += [each.label_selector for each in terms]
+            selectors += [each.namespace_selector for each in terms]
+    for selector in selectors:
+        yield from selector.match_expressions if selector is not None else ()
+
 
 class RawContainerStatus(Loose):
     """What a running container really has; differs from its spec while it is resized in place."""
@@ -209,6 +258,7 @@ def as_stated(
         "volumes": _volumes(spec.volumes, own_name),
         "disks": tuple(disk for volume in spec.volumes for disk in _disks(volume)),
         "resource_claims": tuple(claim.name for claim in spec.resource_claims),
+        "local_storage": any(volume.is_local for volume in spec.volumes),
     }
 
 

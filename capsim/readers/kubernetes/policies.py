@@ -26,6 +26,7 @@ from capsim.scenario import (
     Namespace,
     PriorityClass,
     Quota,
+    QuotaScope,
     Resources,
     Service,
     Toleration,
@@ -113,8 +114,30 @@ def read_limit_range(found: Object, cluster: Cluster) -> None:
             cluster.rules.add_defaults(found.namespace, limits, requests)
 
 
+_Scope = Literal[
+    "BestEffort",
+    "NotBestEffort",
+    "Terminating",
+    "NotTerminating",
+    "PriorityClass",
+    "CrossNamespacePodAffinity",
+]
+
+
+class _ScopeExpression(Loose):
+    scope_name: _Scope
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = "Exists"
+    values: list[str] = []
+
+
+class _ScopeSelector(Loose):
+    match_expressions: list[_ScopeExpression] = []
+
+
 class _QuotaSpec(Loose):
     hard: dict[str, str | int | float] = {}
+    scopes: list[_Scope] = []
+    scope_selector: _ScopeSelector = _ScopeSelector()
 
 
 def read_quota(found: Object, cluster: Cluster) -> None:
@@ -129,7 +152,14 @@ def read_quota(found: Object, cluster: Cluster) -> None:
             cluster.problem(found, f"spec.hard.{name}", clip(text), "a quantity such as 10 or 4Gi")
             return
     hard = {name: str(text) for name, text in spec.hard.items()}
-    quota = Quota(name=found.name, namespace=found.namespace, hard=hard)
+    scopes = (
+        *(QuotaScope(name=name) for name in spec.scopes),
+        *(
+            QuotaScope(name=each.scope_name, operator=each.operator, values=tuple(each.values))
+            for each in spec.scope_selector.match_expressions
+        ),
+    )
+    quota = Quota(name=found.name, namespace=found.namespace, hard=hard, scopes=scopes)
     cluster.estate.add("quotas", quota, found.file)
 
 

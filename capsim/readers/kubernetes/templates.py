@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from capsim.errors import Problem
-from capsim.readers.kubernetes import podspec
+from capsim.readers.kubernetes import podspec, secrets
 from capsim.readers.kubernetes.admission import Admission
 from capsim.readers.kubernetes.fields import problems
 from capsim.readers.kubernetes.podspec import RawContainerStatus, RawPodSpec
@@ -132,9 +132,14 @@ class Templates:
     def _fields(
         self, source: PodSource, raw: RawPodSpec, labels: Labels, statuses: list[RawContainerStatus]
     ) -> dict[str, Any]:
+        held = {
+            "secrets": tuple(secrets.named(source.spec)),
+            "service_account_name": secrets.account(source.spec),
+        }
         if source.live:
-            return podspec.as_stated(raw, labels, source.own_name, statuses)
-        return podspec.as_admitted(raw, labels, source.own_name, self._rules, source.namespace)
+            return podspec.as_stated(raw, labels, source.own_name, statuses) | held
+        stated = podspec.as_admitted(raw, labels, source.own_name, self._rules, source.namespace)
+        return stated | held
 
 
 def _checked(
@@ -182,6 +187,9 @@ def _packed(source: PodSource) -> bytes | None:
             [_container(raw) for raw in spec.get("initContainers") or ()],
             [spec.get(name) for name in _SPEC_FIELDS],
             [each for raw in spec.get("volumes") or () for each in _claims(raw, source.own_name)],
+            any("emptyDir" in raw or "hostPath" in raw for raw in spec.get("volumes") or ()),
+            secrets.named(spec),
+            secrets.account(spec),
             source.statuses,
         )
         # Version 2 has no back references, so equal content always gives equal bytes.

@@ -160,3 +160,25 @@ def test_an_input_of_nothing_but_these_is_refused_with_the_count(refuses: Any) -
         "maps.json: found nothing to plan (Left out 1 object of kinds that take no capacity: "
         "ConfigMap 1.), expected nodes, pods, VMs or workloads."
     )
+
+
+def test_a_quota_keeps_its_scopes(beside: Any) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "team", "namespace": "shop"},
+        "spec": {
+            "hard": {"pods": 4},
+            "scopes": ["NotBestEffort"],
+            "scopeSelector": {
+                "matchExpressions": [
+                    {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}
+                ]
+            },
+        },
+    }
+    (found,) = beside(quota).quotas
+    assert [(scope.name, scope.operator, scope.values) for scope in found.scopes] == [
+        ("NotBestEffort", "Exists", ()),
+        ("PriorityClass", "In", ("high",)),
+    ]

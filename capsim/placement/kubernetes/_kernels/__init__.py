@@ -62,6 +62,7 @@ from capsim.placement.kubernetes._kernels.resources import (
     short_resources,
     volumes_filter,
 )
+from capsim.placement.kubernetes._kernels.sampled import nodes_to_find, schedule_sampled
 from capsim.placement.kubernetes._kernels.schedule import (
     known_filter,
     refresh_worth,
@@ -137,6 +138,7 @@ __all__ = [
     "known_filter",
     "leave",
     "near_filter",
+    "nodes_to_find",
     "note",
     "plain_fit_scores",
     "pods_scores",
@@ -147,6 +149,7 @@ __all__ = [
     "resources_filter",
     "return_from_trial",
     "schedule",
+    "schedule_sampled",
     "settle",
     "settle_all",
     "short_resources",

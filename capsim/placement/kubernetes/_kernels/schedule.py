@@ -109,7 +109,7 @@ def schedule(
                 else:
                     filter_nodes(c, todo, count, nodes, units, static, code)
                 if varies[c] and way < 0:
-                    _find_top(c, todo, count, code, static, row, tops)
+                    find_top(c, todo, count, code, static, row, tops)
                 else:
                     tops[row, 0] = static_tops[c, 0]
                     tops[row, 1] = static_tops[c, 1]
@@ -212,7 +212,7 @@ def known_filter(c, todo, count, nodes, units, static, memory, code):
 
 
 @kernel
-def _find_top(c, todo, count, code, static, row, tops):
+def find_top(c, todo, count, code, static, row, tops):
     """tops[row]: the largest raw taint and affinity scores, and how many nodes have them."""
     for which, raw in ((0, static.taint_raw), (1, static.affinity_raw)):
         top = 0
