@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.session import Session
 from capsim.topology import compile_scenario
 from tests.placement.builders import (
+    Json,
     cluster,
     examples,
     least,
@@ -31,6 +33,7 @@ from tests.placement.builders import (
     taint,
 )
 from tests.placement.random_clusters import cases
+from tests.reference.generate import random_case
 
 ALL = Sampling(percentage=100, ties="first")
 
@@ -54,8 +57,13 @@ def test_enough_nodes_are_what_kubernetes_says(nodes, percentage, enough):
     assert _kernels.nodes_to_find(nodes, percentage) == enough
 
 
-@examples(60)
-@given(cases())
+def with_claims(family: str) -> st.SearchStrategy[Json]:
+    """Random clusters of the reference, in which pods use volumes."""
+    return st.integers(0, 2**32).map(lambda seed: random_case(Random(seed), family))
+
+
+@examples(100)
+@given(st.one_of(cases(), with_claims("l"), with_claims("m")))
 def test_looking_at_every_node_one_by_one_decides_as_the_kept_scores_do(case):
     scenario = _scenario(case)
     topology = compile_scenario(scenario)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from capsim.errors import ModelError
 from capsim.placement.whatif.selection import stated, units_of, workload_of
-from capsim.scenario import Unit, Workload
+from capsim.scenario import Claim, Scenario, Unit, Workload
 from capsim.topology import Int64, Topology, compile_scenario
 
 _MOST_REPLICAS = 150_000
@@ -50,10 +51,52 @@ def _followed(topology: Topology, rows: Int64, added: tuple[Unit, ...]) -> Topol
         "unit_node": np.concatenate([topology.unit_node, waiting]),
         "unit_pinned": np.concatenate([topology.unit_pinned, waiting]),
     }
-    pairs = zip((units[row] for row in rows.tolist()), added, strict=True)
+    originals = [units[row] for row in rows.tolist()]
+    claims = _claims(topology.scenario, originals, added)
+    if claims:
+        own = {"claims": (*scenario.claims, *claims)}
+        return dataclasses.replace(topology, scenario=scenario.model_copy(update=own), **arrays)
+    pairs = zip(originals, added, strict=True)
     if all(a.labels == b.labels and a.terminating == b.terminating for a, b in pairs):
         return topology.changed(scenario, copied=rows, **arrays)
     return dataclasses.replace(topology, scenario=scenario, **arrays)
+
+
+def _claims(
+    scenario: Scenario, originals: Sequence[Unit], added: Sequence[Unit]
+) -> tuple[Claim, ...]:
+    """Claims that copies have for themselves, like those of the originals, unless they are there.
+
+    They are yet to be made, as the controller does it; their volumes are new ones.
+    """
+    if not scenario.claims:
+        return ()
+    known, made = {claim.key: claim for claim in scenario.claims}, dict[str, Claim]()
+    for original, unit in zip(originals, added, strict=True):
+        for volume in scenario.templates[original.template].volumes:
+            model = known.get(f"{original.namespace}/{volume.claim_of(original.name)}")
+            name = volume.claim_of(unit.name)
+            if model is not None and f"{unit.namespace}/{name}" not in known:
+                claim = _like(model, name)
+                made.setdefault(claim.key, claim)
+    return tuple(made.values())
+
+
+def _like(claim: Claim, name: str) -> Claim:
+    stated = claim.storage_class_name
+    return claim.model_copy(
+        update={
+            "name": name,
+            "uid": "",
+            "storage_class_name": stated if claim.planned else stated or "",
+            "volume_name": "",
+            "bound": False,
+            "lost": False,
+            "terminating": False,
+            "selected_node": None,
+            "planned": True,
+        }
+    )
 
 
 def _spread_copies(topology: Topology, share: float) -> Int64:
