@@ -130,7 +130,7 @@ def _grant(
 
     In each round those that need less than the level are satisfied; the level only rises.
     """
-    level = 0.0
+    level: float = 0.0
     for _ in range(len(siblings)):
         left = capacity
         heft = 0.0
@@ -146,4 +146,5 @@ def _grant(
         if new <= level * (1 + 1e-12):
             break
         level = new
-    return min(want, level * weight[child])
+    got: float = min(want, level * weight[child])
+    return got

@@ -134,13 +134,13 @@ def build(
     *,
     system_cores: float,
     conversion: Conversion,
-    threads: int,
+    threads: float,
 ) -> Cgroups:
     """The forest of all nodes.
 
     Parameters: units, the row of the node, the template and the demand in cores of each;
     node_cores [N]; system_cores, what the system slice of each node wants; conversion of
-    cpu.shares to cpu.weight; threads of a container that can run at once.
+    cpu.shares to cpu.weight; threads of a container that can run at once, inf: no fewer than CPUs.
     Demand of a unit is divided among its containers as their requests are, evenly without any.
     """
     rows = _Rows()
@@ -169,7 +169,7 @@ def build(
         unit_rows.append(rows.add(above, weight(shares_of_request(cpu.request)), _quota(cpu.limit)))
         total = sum(part.request for part in cpu.containers)
         for part in cpu.containers:
-            ceiling = min(_quota(part.limit), float(threads))
+            ceiling = min(_quota(part.limit), threads, float(node_cores[node]))
             shares = weight(shares_of_request(part.request))
             container_rows.append(rows.add(unit_rows[-1], shares, ceiling))
             owner.append(number)

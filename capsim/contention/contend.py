@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from capsim.contention import cgroups
 from capsim.contention.bandwidth import CpuLimit
-from capsim.contention.latency import Distribution, latency
+from capsim.contention.latency import Distribution, latency, servers_within
 from capsim.contention.linux import assumptions
 from capsim.contention.sharing import SHARING
 from capsim.contention.weights import Conversion
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Float64 = NDArray[np.float64]
 Demand = float | Mapping[str, float] | pd.DataFrame
 
-_REQUESTS = 4000
+_REQUESTS, _MOST_THREADS = 4000, 32
 _MEASURES = ("p50_s", "p95_s", "p99_s", "throttled_fraction")
 #: Two figures of load and speed tell classes of units apart; finer would not be seen.
 _DIGITS = 3
@@ -90,8 +90,7 @@ class Contention:
         )
 
     def summary(self) -> dict[str, float]:
-        """Units, demand and share in cores, short and throttled units, the worst p99."""
-        finite = self.times[np.isfinite(self.times[:, 2]), 2]
+        """Units, demand and share in cores, short and throttled units, the median p99."""
         return {
             "units": len(self.units),
             "units_waiting": len(self.plan.waiting),
@@ -99,7 +98,7 @@ class Contention:
             "share_cores": float(self.share_cores.sum()),
             "short_units": int((self.share_cores < self.demand_cores * (1 - 1e-9)).sum()),
             "throttled_units": int((self.times[:, 3] > 0.01).sum()),
-            "median_p99_s": float(np.median(finite)) if len(finite) else math.inf,
+            "median_p99_s": float(np.median(self.times[:, 2])) if len(self.units) else 0.0,
         }
 
     def _repr_html_(self) -> str:
@@ -111,7 +110,7 @@ def contend(
     demand: Demand,
     *,
     service_s: float = 0.01,
-    threads: int = 4,
+    threads: int | None = None,
     distribution: Distribution = "exponential",
     system_cores: float = 0.0,
     conversion: Conversion = "quadratic",
@@ -123,7 +122,8 @@ def contend(
 
     Parameters: plan; demand in cores of each unit: one number, a mapping by namespace/name, or a
     DataFrame with the columns unit and demand_cores; service_s, mean CPU time of a request, and
-    its distribution; threads of a container that can run at once; system_cores that the system
+    its distribution; threads of a container that can run at once, None: as many as the node has
+    CPUs, which is what a runtime sees unless it is told; system_cores that the system
     slice of each node wants; conversion of cpu.shares to cpu.weight, by the runtime's age.
     Returns: Contention, for the units that have a node.
     Raises: ModelError if a placed unit has no demand, a demand names no unit, or a number is
@@ -133,7 +133,7 @@ def contend(
     >>> cs.contend(plan, 0.5).summary()
     """
     for name, value in (("service_s", service_s), ("threads", threads)):
-        if not 0 < value < math.inf:
+        if value is not None and not 0 < value < math.inf:
             raise ModelError(f"{name} is {clip(value)}, expected a number above 0.")
     if not 0 <= system_cores < math.inf:
         raise ModelError(f"system_cores is {clip(system_cores)}, expected 0 or more.")
@@ -142,31 +142,26 @@ def contend(
     groups = _groups(plan, rows, wanted, system_cores, conversion, threads)
     count = len(rows)
     share = groups.tree.share[groups.unit_group]
-    reach = np.bincount(
-        groups.container_unit, groups.tree.reach(groups.container_groups), minlength=count
-    )
+    of_containers = groups.tree.reach(groups.container_groups)
+    reach = np.bincount(groups.container_unit, of_containers, minlength=count).astype(np.float64)
     limit = groups.tree.ceiling[groups.unit_group]
     parts = np.bincount(groups.container_unit, minlength=count)
+    cpus = np.ceil(_node_cores(plan)[plan.node_of[rows]] - 1e-9)
+    running = cpus if threads is None else np.minimum(threads * parts, cpus)
     times = np.empty((count, len(_MEASURES)))
     for at in range(count):
-        servers, speed = _servers(reach[at], limit[at], int(threads * parts[at]))
+        servers, speed = servers_within(reach[at], limit[at], max(1, int(running[at])))
         times[at] = _times(
-            _rounded(limit[at]), _rounded(wanted[at]), speed, servers, service_s, distribution
+            _rounded(limit[at]),
+            _rounded(wanted[at]),
+            _rounded(speed),
+            servers,
+            service_s,
+            distribution,
         )
     return Contention(
         plan, wanted, share, reach, limit, times, rows, _stated(service_s, threads, conversion)
     )
-
-
-def _servers(reach: float, limit: float, threads: int) -> tuple[int, float]:
-    """Threads that run at once and their speed: all at full speed if only the quota binds.
-
-    Else as many as the cores that the unit can reach, rounded up, which share those cores.
-    """
-    if reach >= min(limit, threads) * (1 - 1e-9):
-        return threads, 1.0
-    servers = min(threads, max(1, math.ceil(reach - 1e-9)))
-    return servers, _rounded(max(min(1.0, reach / servers), 1e-6))
 
 
 def _rounded(value: float) -> float:
@@ -184,6 +179,8 @@ def _times(
     if demand >= min(quota.cores, threads * speed) * (1 - 1e-9):
         throttled = 1.0 if quota.cores < threads * speed else 0.0
         return math.inf, math.inf, math.inf, throttled
+    # More than so many are hardly ever busy under a quota, and each costs time to replay.
+    threads = min(threads, _MOST_THREADS)
     found = latency(
         quota,
         rate_per_s=demand / service_s,
@@ -202,24 +199,27 @@ def _groups(
     wanted: Float64,
     system_cores: float,
     conversion: Conversion,
-    threads: int,
+    threads: int | None,
 ) -> cgroups.Cgroups:
     topology = plan.topology
     templates = topology.templates
-    cores = np.array(
-        [max(n.capacity.get(CPU, 0), n.allocatable.get(CPU, 0)) for n in plan.scenario.nodes]
-    )
     units = [
         (int(plan.node_of[row]), templates[topology.unit_template[row]], cores_wanted)
         for row, cores_wanted in zip(rows.tolist(), wanted.tolist(), strict=True)
     ]
     return cgroups.build(
         units,
-        cores / 1000,
+        _node_cores(plan),
         system_cores=system_cores,
         conversion=conversion,
-        threads=threads,
+        threads=math.inf if threads is None else threads,
     )
+
+
+def _node_cores(plan: Placement) -> Float64:
+    """[N] CPUs of each node; what it keeps for itself is shared too, by weight."""
+    cores = [max(n.capacity.get(CPU, 0), n.allocatable.get(CPU, 0)) for n in plan.scenario.nodes]
+    return np.array(cores, np.float64) / 1000
 
 
 def _demand_of(plan: Placement, demand: Demand, rows: NDArray[np.int64]) -> Float64:
@@ -257,12 +257,13 @@ def _by_name(plan: Placement, demand: Mapping[str, float], rows: NDArray[np.int6
     return np.array([demand[keys[row]] for row in rows.tolist()], np.float64)
 
 
-def _stated(service_s: float, threads: int, conversion: str) -> tuple[Assumption, ...]:
+def _stated(service_s: float, threads: int | None, conversion: str) -> tuple[Assumption, ...]:
+    told = "as many threads as CPUs" if threads is None else f"{threads} threads"
     return (
         SHARING,
         Assumption(
             name="requests",
-            value=f"Poisson arrivals, {service_s:g} s of CPU each on average, {threads} threads",
+            value=f"Poisson arrivals, {service_s:g} s of CPU each on average, {told}",
             source="stated in the call (service_s, threads)",
         ),
         Assumption(

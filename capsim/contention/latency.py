@@ -219,6 +219,21 @@ def latency(
     return Latency(limit, rate_per_s, service_s, threads, method, values, saturation, used)
 
 
+def servers_within(reach_cores: float, limit_cores: float, threads: int) -> tuple[int, float]:
+    """Threads that run at once and their speed, where a unit can reach so many cores.
+
+    All at full speed if only the quota binds, which the replay handles itself; else as many as
+    those cores, rounded up, which share them.
+
+    >>> servers_within(2.5, math.inf, 4)
+    (3, 0.8333333333333334)
+    """
+    if reach_cores >= min(limit_cores, threads) * (1 - 1e-9):
+        return threads, 1.0
+    servers = min(threads, max(1, math.ceil(reach_cores - 1e-9)))
+    return servers, max(min(1.0, reach_cores / servers), 1e-6)
+
+
 def _formula(rate: float, service_s: float, threads: int) -> dict[str, Float64]:
     return {
         "mean_s": np.array([queueing.mmc_mean(rate, service_s, threads)]),

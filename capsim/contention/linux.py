@@ -63,6 +63,7 @@ def linux() -> Linux:
     )
 
 
+@cache
 def assumptions(*names: str) -> tuple[Assumption, ...]:
     """Rows of the file as assumptions of a result, with their range and source."""
     rows = {row["parameter"]: row for row in _rows()}

@@ -54,7 +54,7 @@ def mmc_quantile(share: float, rate: float, service_s: float, servers: int) -> f
     low, high = 0.0, 1.0
     while longer(high) > 1 - share:
         high *= 2
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if longer(middle) > 1 - share else (low, middle)
     return high * service_s

@@ -173,8 +173,9 @@ def cpu_shares(groups: Sequence[CpuGroup], capacity: float) -> Shares:
 
 def _in_rows(tree: Tree, at_row: Int64) -> Tree:
     """The tree with what was computed of it, in the order in which the groups were given."""
-    columns = (tree.parent, tree.weight, tree.ceiling, tree.demand)
-    given = Tree(*(column[at_row] for column in columns))
+    given = Tree(
+        tree.parent[at_row], tree.weight[at_row], tree.ceiling[at_row], tree.demand[at_row]
+    )
     given.__dict__.update(need=tree.need[at_row], share=tree.share[at_row])
     return given
 

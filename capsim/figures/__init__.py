@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
+from capsim.figures.cpu_limits import contention, contention_title, cpu_limit, cpu_limit_title
 from capsim.figures.headroom import headroom, headroom_curve
 from capsim.figures.node_map import map_cells, map_title, utilisation_map
 from capsim.figures.packers import packers
@@ -31,6 +32,10 @@ __all__ = [
     "all_figures",
     "cluster_graph",
     "comparison",
+    "contention",
+    "contention_title",
+    "cpu_limit",
+    "cpu_limit_title",
     "headroom",
     "headroom_curve",
     "map_cells",

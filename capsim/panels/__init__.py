@@ -7,6 +7,7 @@ A panel shows itself as the last line of a notebook's cell. Without a notebook i
 """
 
 from capsim.panels.common import DeckTray
+from capsim.panels.cpu_limits import CpuLimits, cpu_limits
 from capsim.panels.machines import HowManyMachines, how_many_machines
 
-__all__ = ["DeckTray", "HowManyMachines", "how_many_machines"]
+__all__ = ["CpuLimits", "DeckTray", "HowManyMachines", "cpu_limits", "how_many_machines"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_a_larger_quota_and_a_burst_never_slow_requests(threads):
         latency(CpuLimit(quota), rate_per_s=30, service_s=0.01, threads=threads).p95_s
         for quota in (0.04, 0.06, 0.09, 0.2)
     ]
-    assert all(a >= b - 1e-4 for a, b in zip(times, times[1:], strict=False))
+    assert all(a >= b - 1e-4 for a, b in pairwise(times))
     banked = latency(CpuLimit(0.04, 0.1, 0.04), rate_per_s=30, service_s=0.01, threads=threads)
     assert banked.p95_s <= times[0] + 1e-4
 
