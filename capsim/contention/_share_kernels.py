@@ -47,9 +47,8 @@ def needs(parent: Int64, demand: Float64, ceiling: Float64) -> Float64:
 def share(first: Int64, members: Int64, weight: Float64, need: Float64, parent: Int64) -> Float64:
     """What each group gets: min(need, weight * level), one level for each set of siblings.
 
-    The level is the largest that what the parent gets allows; children are satisfied in the order
-    need / weight, so it is exact in O(n log n). Roots get what they need (their ceiling is the
-    capacity). Returns float64[N].
+    The level is the largest that what the parent gets allows. Roots get what they need (their
+    ceiling is the capacity). Returns float64[N].
     Source: kernel documentation, sched-design-CFS and cgroup-v2; Parekh and Gallager 1993.
     """
     got = need.copy()
@@ -60,22 +59,37 @@ def share(first: Int64, members: Int64, weight: Float64, need: Float64, parent: 
             total += need[members[k]]
         if total <= got[i]:
             continue
-        key = np.empty(high - low)
-        for k in range(low, high):
-            key[k - low] = need[members[k]] / weight[members[k]]
-        order = np.argsort(key)
-        # Weights still to be served, summed from the end: differences would lose the small ones.
-        heft = np.empty(high - low)
-        heft_after = 0.0
-        for k in range(high - low - 1, -1, -1):
-            heft_after += weight[members[low + order[k]]]
-            heft[k] = heft_after
-        left = got[i]
-        for k in range(high - low):
-            child = members[low + order[k]]
-            got[child] = min(need[child], max(0.0, left * weight[child] / heft[k]))
-            left -= got[child]
+        _fill(got[i], members[low:high], weight, need, got)
     return got
+
+
+@njit(cache=True)
+def _fill(capacity: float, siblings: Int64, weight: Float64, need: Float64, got: Float64) -> None:
+    """Divide a capacity that is short among siblings, in rounds over those not yet satisfied.
+
+    A round's level is what is left by the weight that is left; who needs less is satisfied, so
+    the next level is higher. A few rounds do; each satisfies somebody, so it ends.
+    """
+    wants = siblings.copy()
+    count = len(wants)
+    left = capacity
+    while count > 0:
+        heft = 0.0
+        for k in range(count):
+            heft += weight[wants[k]]
+        level = max(0.0, left) / heft
+        kept = 0
+        for k in range(count):
+            child = wants[k]
+            if need[child] <= level * weight[child]:
+                left -= need[child]
+            else:
+                wants[kept] = child
+                kept += 1
+        if kept == count:
+            for k in range(count):
+                got[wants[k]] = level * weight[wants[k]]
+        count = 0 if kept == count else kept
 
 
 @njit(cache=True)

@@ -25,6 +25,8 @@ _LINES = (
 WITHOUT = "p99 without limit"
 THROTTLED = "throttled"
 _MOST_UNITS = 500
+_LABEL_GAP = 0.1
+"""Of the height of the plot, between the names of two lines."""
 
 
 def cpu_limit(curve: LatencyCurve) -> go.Figure:
@@ -39,6 +41,7 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
     """The plot alone: times above, throttled periods below; the panel moves its lines."""
     figure = theme.blank(left=96, right=150, bottom=96)
     x = (100 * curve.use).astype(np.float32)
+    ends = label_heights(curve)
     for name, y in times_ms(curve).items():
         look = next((line for line in _LINES if line[0] == name), None)
         colour, width = (look[1], look[4]) if look else (theme.SOFT, 2)
@@ -51,9 +54,8 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
             hovertemplate=f"{name}: %{{y:.3g}} ms at %{{x:.0f}} % of the limit<extra></extra>",
             showlegend=False,
         )
-        label_at = y[np.isfinite(y)]
-        if len(label_at):
-            _label(figure, name, float(np.log10(label_at[-1])), colour)
+        if name in ends:
+            _label(figure, name, ends[name], colour)
     figure.add_scatter(
         x=x,
         y=(100 * curve.limited[:, 3]).astype(np.float32),
@@ -76,6 +78,19 @@ def times_ms(curve: LatencyCurve) -> dict[str, np.ndarray[tuple[int], np.dtype[n
     lines = {name: curve.limited[:, column] for name, _, column, _, _ in _LINES}
     lines[WITHOUT] = curve.unlimited[:, 2]
     return {name: (1000 * seconds).astype(np.float32) for name, seconds in lines.items()}
+
+
+def label_heights(curve: LatencyCurve) -> dict[str, float]:
+    """Where each line of the upper plot is named (exponent of ten), moved apart to be legible."""
+    lines = {name: y[np.isfinite(y)] for name, y in times_ms(curve).items()}
+    ends = {name: float(np.log10(y[-1])) for name, y in lines.items() if len(y)}
+    gap = _LABEL_GAP * (
+        max(ends.values()) - min(float(np.log10(y.min())) for y in lines.values() if len(y))
+    )
+    below = -np.inf
+    for name in sorted(ends, key=ends.__getitem__):
+        below = ends[name] = max(ends[name], below + gap)
+    return ends
 
 
 def _label(figure: go.Figure, name: str, y: float, colour: str) -> None:

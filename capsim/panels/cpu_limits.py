@@ -114,9 +114,9 @@ class CpuLimits:
         with self.figure.batch_update():
             for name, y in times.items():
                 lines[name].y = y
-                seen = y[np.isfinite(y)]
-                if name in notes and len(seen):
-                    notes[name].y = float(np.log10(seen[-1]))
+            for name, height in figures.label_heights(self.curve).items():
+                if name in notes:
+                    notes[name].y = height
             lines[figures.THROTTLED].y = (100 * self.curve.limited[:, 3]).astype(np.float32)
             lines[_NOW].x = np.full(2, min(100 * self.use, 100), np.float32)
             lines[_NOW].y = np.array([10 ** (low - 0.1), 10 ** (high + 0.1)], np.float32)
@@ -214,6 +214,6 @@ def _controls() -> Controls:
         burst=slider("Burst (% of the quota)", 0, 100, 10),
         distribution=menu("Requests are", _SERVICES.items(), "exponential"),
         threads=from_(8, slider("Threads", 1, 32)),
-        neighbours=slider(f"Neighbours want (of {_MACHINE_CORES} cores)", 0, 32),
-        weight=from_(100, slider("cpu.weight (neighbours: 100)", 10, 1000, 10)),
+        neighbours=slider("Neighbours want (cores)", 0, 32),
+        weight=from_(100, slider("Own cpu.weight", 10, 1000, 10)),
     )
