@@ -50,8 +50,9 @@ def test_nine_of_ten_percentiles_are_near(times, name, bound):
     assert (part.relative.abs() <= bound).mean() >= 0.9
 
 
-def test_a_case_takes_less_than_a_second(cpu, times):
-    assert max(cpu.seconds.max(), times.seconds.max()) < 1
+def test_a_case_takes_far_less_than_a_second(cpu, times):
+    # 0.05 s on a quiet machine; the median bears with a busy one.
+    assert max(cpu.seconds.median(), times.seconds.median()) < 0.5
 
 
 @pytest.mark.parametrize("family", ["cgroup-cpu", "cgroup-latency"])
