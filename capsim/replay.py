@@ -24,8 +24,24 @@ def _scheduler(case: dict[str, Any]) -> tuple[Any, float]:
     return replay(case)
 
 
+def _cgroup_cpu(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim.contention.replay import replay_cpu
+
+    return replay_cpu(case)
+
+
+def _cgroup_latency(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim.contention.replay import replay_latency
+
+    return replay_latency(case)
+
+
 #: Family to what decides a case of it: the result and the seconds spent deciding.
-FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {"scheduler": _scheduler}
+FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {
+    "scheduler": _scheduler,
+    "cgroup-cpu": _cgroup_cpu,
+    "cgroup-latency": _cgroup_latency,
+}
 
 
 def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:

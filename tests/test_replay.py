@@ -202,7 +202,8 @@ def refused(*paths: Path, family: str = "scheduler") -> str:
 
 def test_an_unknown_family_is_named_with_the_nearest_one():
     assert refused(family="schedular") == (
-        "Unknown family 'schedular' (did you mean 'scheduler'?); known: scheduler."
+        "Unknown family 'schedular' (did you mean 'scheduler'?); known: scheduler, "
+        "cgroup-cpu, cgroup-latency."
     )
 
 
