@@ -2,7 +2,7 @@
 
 Every size is measured in a process of its own: seconds of placing (the median of three) and the
 peak memory of the process, for pods that look at resources alone and for pods that are spread over
-hosts and zones. 30 pods a node, 20 templates.
+hosts and zones. 30 pods a node, 20 templates. Prints a JSON row a size.
 """
 
 from __future__ import annotations
@@ -71,9 +71,17 @@ def picture(rows: list[dict[str, float | int | str]]) -> go.Figure:
             showlegend=False,
         )
     figure.update_xaxes(
-        type="log", title_text="Pods placed (30 a node, 20 templates)", tickformat=","
+        type="log",
+        title_text="Pods placed (30 a node, 20 templates)",
+        tickvals=[nodes * PODS_A_NODE for nodes in NODES],
+        tickformat=",",
     )
-    figure.update_yaxes(type="log", title_text="Time to place them all (s)", tickformat="~g")
+    figure.update_yaxes(
+        type="log",
+        title_text="Time to place them all (s)",
+        tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+        tickformat="~g",
+    )
     last = rows[len(rows) // 2 - 1]
     figure.update_layout(margin={"r": 240})
     return theme.finish(

@@ -16,7 +16,12 @@ from typing import Any
 import numpy as np
 
 import capsim as cs
+from benchmarks import contention_yardsticks as yardsticks
 from benchmarks import full_scan, inputs, recorded
+from capsim.contention import contend as contention
+from capsim.contention.bandwidth import CpuLimit
+from capsim.contention.latency import draw_jobs, replay_jobs
+from capsim.contention.sharing import flat_shares
 from capsim.data_files import data_path
 from capsim.placement import compare_packers
 from capsim.placement.shapes import commonest_machine
@@ -135,6 +140,45 @@ def plan_process() -> dict[str, Any]:
     return _against(row, "importing the libraries", bare["seconds_median"])
 
 
+def shares_1m() -> dict[str, Any]:
+    """CPU shares of a million groups, short of capacity; numpy sorts and sums the same."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(2, 10_000, 1_000_000).astype(np.float64)
+    demand = rng.exponential(0.1, len(weight))
+    capacity = 0.6 * float(demand.sum())
+    row = _timed(lambda: flat_shares(capacity, weight, demand))
+    plain = _timed(lambda: yardsticks.waterfill_numpy(capacity, weight, demand), 3)
+    if not np.allclose(
+        flat_shares(capacity, weight, demand), yardsticks.waterfill_numpy(capacity, weight, demand)
+    ):
+        raise SystemExit("numpy divides otherwise: one of the two is wrong")
+    return _against(row, "numpy: argsort, cumulative sums", plain["seconds_median"])
+
+
+def queue_10m() -> dict[str, Any]:
+    """Ten million requests through a quota, with their percentiles, against plain Python."""
+    limit = CpuLimit.of(0.5)
+    jobs = draw_jobs(35.0, 0.01, "exponential", 10_000_000, 0)
+    row = _timed(lambda: replay_jobs(limit, jobs, phases=1), 3)
+    few = jobs.first(100_000)
+    started = time.perf_counter()
+    yardsticks.quota_queue_python(limit.quota_s, limit.period_s, *few)
+    seconds = time.perf_counter() - started
+    words = "plain Python, no slices, 100,000 requests, scaled up"
+    return _against(row, words, seconds * len(jobs.arrival_s) / len(few.arrival_s))
+
+
+def contend_openb() -> dict[str, Any]:
+    """What every unit of openb gets, with response times of each kind of unit anew."""
+    plan = cs.place(cs.compile_scenario(inputs.openb()))
+
+    def work() -> None:
+        contention._times.cache_clear()
+        contention.contend(plan, 1.0)
+
+    return _against(_timed(work, 3), "none", None)
+
+
 #: Name to size and benchmark.
 BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "place-openb": ("1,523 nodes, 8,152 pods, 151 templates", place_openb),
@@ -144,6 +188,9 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "compile-150k": ("5,000 nodes, 150,000 pods", compile_150k),
     "read-openb": ("1,523 nodes, 8,152 pods", read_openb),
     "pack-openb": ("8,152 pods, every packer", pack_openb),
+    "shares-1m": ("1,000,000 groups", shares_1m),
+    "queue-10m": ("10,000,000 requests, one thread", queue_10m),
+    "contend-openb": ("1,523 nodes, 8,047 units", contend_openb),
     "plan-process": ("openb: tables, figures, deck", plan_process),
     **{
         f"scheduler-{name}": ("recorded, 5,000 nodes", partial(recorded.workload, name))

@@ -32,20 +32,28 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-#: Sliders of each panel: name of the row to the words beside the slider.
+_OPENB = ('(cs.read("../data/clusters/openb"))', "openb, 1,523 machines, 8,152 pods")
+#: Each panel: its argument, what that is, and its sliders: name of the row to words beside it.
 PANELS = {
-    "how_many_machines": {
-        "growth": "Growth of the load",
-        "headroom": "Kept free everywhere",
-        "overcommit": "Overcommit of CPU",
-        "machines": "Machines to add",
-    },
-    "will_it_schedule": {
-        "drained": "Nodes to drain",
-        "factor": "Requests (×)",
-    },
+    "how_many_machines": (
+        *_OPENB,
+        {
+            "growth": "Growth of the load",
+            "headroom": "Kept free everywhere",
+            "overcommit": "Overcommit of CPU",
+            "machines": "Machines to add",
+        },
+    ),
+    "will_it_schedule": (*_OPENB, {"drained": "Nodes to drain", "factor": "Requests (×)"}),
+    "vm_or_container": ("()", "seven stacks", {"host": "Cores of the host"}),
+    "cpu_limits": ("()", "one service", {"limit": "CPU limit (cores)", "threads": "Threads"}),
+    "who_shares_my_kernel": (
+        '(cs.read("../data/clusters/sample"))',
+        "sample, 20 machines, 80 pods",
+        {"density": "Most pods on a machine"},
+    ),
 }
-SLIDERS = {name: words for sliders in PANELS.values() for name, words in sliders.items()}
+SLIDERS = {name: words for _, _, sliders in PANELS.values() for name, words in sliders.items()}
 PRESSES, JUMPS, EMPTY_PRESSES, GAP_MS = 50, 10, 12, 400
 _EMPTY = "Empty redraw"
 _ARGUMENTS = (
@@ -55,12 +63,17 @@ _ARGUMENTS = (
 _CELL = f"""\
 import capsim as cs
 import ipywidgets as widgets
-panel = cs.panels.PANEL(cs.read("../data/clusters/openb"))
+import numpy as np
+panel = cs.panels.PANEL
 empty = widgets.IntSlider(description="{_EMPTY}", max=100)
 def redraw(change):
     with panel.figure.batch_update():
-        for line in panel.figure.data:
-            line.y = line.y + (0.001 if change.new % 2 else -0.001)
+        for trace in panel.figure.data:
+            for axis in "yx":
+                values = np.asarray(trace[axis])
+                if values.dtype.kind in "fiu" and len(values):
+                    trace[axis] = values + (0.001 if change.new % 2 else -0.001)
+                    break
 empty.observe(redraw, "value")
 widgets.VBox([empty, panel.widget])
 """
@@ -220,20 +233,24 @@ def _ms(value: float) -> float:
 
 
 def press(page: Any, words: str, times: int, key: str = "ArrowRight") -> Moves:
-    """Press a key on a slider, one press after the other has been drawn.
+    """Press a key on a slider, one press after the other has been drawn, as far as it goes.
 
     Raises: RuntimeError if a press is not followed by a redraw.
     """
-    page.locator(f".widget-slider:has-text('{words}') .noUi-handle").first.focus()
+    handle = page.locator(f".widget-slider:has-text('{words}') .noUi-handle").first
+    handle.focus()
     page.evaluate("() => { window.moves.length = 0 }")
     for number in range(times):
+        before = handle.get_attribute("aria-valuenow")
         page.keyboard.press(key)
+        if handle.get_attribute("aria-valuenow") == before:
+            break
         page.wait_for_timeout(GAP_MS)
         try:
             page.wait_for_function(f"() => window.moves[{number}]?.painted", timeout=20_000)
         except Exception as error:
             raise RuntimeError(f"press {number + 1} of {words!r} was not drawn") from error
-    moves = page.evaluate("() => window.moves")
+    moves = page.evaluate("() => window.moves.filter(move => move.painted !== undefined)")
     return Moves(tuple(m["drawn"] for m in moves), tuple(m["painted"] for m in moves))
 
 
@@ -249,8 +266,12 @@ def workshop() -> Iterator[Path]:
 
 def measure(slider: str, lab: Lab, folder: Path) -> dict[str, Any]:
     """The row of one slider: its first move in a fresh page, then the others, then empty ones."""
-    panel = next(panel for panel, sliders in PANELS.items() if slider in sliders)
-    cell = nbformat.v4.new_code_cell(_CELL.replace("PANEL", panel))
+    panel, argument, size = next(
+        (panel, argument, size)
+        for panel, (argument, size, sliders) in PANELS.items()
+        if slider in sliders
+    )
+    cell = nbformat.v4.new_code_cell(_CELL.replace("PANEL", panel + argument))
     notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "notebooks" / f"{slider}.ipynb")
@@ -265,7 +286,7 @@ def measure(slider: str, lab: Lab, folder: Path) -> dict[str, Any]:
     told = moves.summary()
     return {
         "name": f"slider {slider}",
-        "size": "openb, 1,523 machines, 8,152 pods",
+        "size": size,
         **told,
         "p50_jump_drawn_ms": jumps["p50_drawn_ms"],
         "p95_jump_drawn_ms": jumps["p95_drawn_ms"],

@@ -24,22 +24,42 @@ def _scheduler(case: dict[str, Any]) -> tuple[Any, float]:
     return replay(case)
 
 
+def _cgroup_cpu(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim.contention.replay import replay_cpu
+
+    return replay_cpu(case)
+
+
+def _cgroup_latency(case: dict[str, Any]) -> tuple[Any, float]:
+    from capsim.contention.replay import replay_latency
+
+    return replay_latency(case)
+
+
 #: Family to what decides a case of it: the result and the seconds spent deciding.
-FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {"scheduler": _scheduler}
+FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {
+    "scheduler": _scheduler,
+    "cgroup-cpu": _cgroup_cpu,
+    "cgroup-latency": _cgroup_latency,
+}
 
 
 def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
     """One record a case: id, result and seconds, or id and error where it cannot be replayed.
 
     Parameters: family, such as "scheduler"; paths of files (.json, .json.gz; one case or
-    {"cases": [...]}) or folders of them.
+    {"cases": [...]}) or folders of them. Files of a folder whose "suite" names another family are
+    left out.
     Raises: ModelError for an unknown family, InputError for a file that cannot be read.
     """
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ModelError(f"Unknown family {family!r}{nearest(family, FAMILIES)}; known: {known}.")
-    for file in _files(paths):
-        for number, case in enumerate(_cases(file)):
+    for file, others in _files(paths):
+        content = _content(file)
+        if others and _suite(content) in FAMILIES.keys() - {family}:
+            continue
+        for number, case in enumerate(_cases(content)):
             yield _record(family, case, f"{file.name}[{number}]")
 
 
@@ -56,29 +76,38 @@ def _record(family: str, case: Any, fallback: str) -> dict[str, Any]:
     return {"id": name, "result": result, "seconds": seconds}
 
 
-def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+def _files(paths: Iterable[str | Path]) -> Iterator[tuple[Path, bool]]:
+    """Each file, and whether it came with others in a folder."""
     for path in map(Path, paths):
         if path.is_dir():
             found = sorted(p for p in path.iterdir() if p.name.endswith(_SUFFIXES))
             if not found:
                 raise InputError(Problem(str(path), "no cases", "files .json or .json.gz"))
-            yield from found
+            yield from ((file, True) for file in found)
         elif path.is_file():
-            yield path
+            yield path, False
         else:
             raise InputError(Problem(str(path), "nothing there", "a file or folder of cases"))
 
 
-def _cases(file: Path) -> list[Any]:
+def _content(file: Path) -> Any:
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             text = stream.read(_MAX_BYTES + 1)
         if len(text) > _MAX_BYTES:
             raise InputError(Problem(str(file), "more than 1 GiB", "a case file of ordinary size"))
-        content = json.loads(text)
+        return json.loads(text)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         problem = Problem(str(file), f"unreadable content ({error})", "JSON, plain or gzipped")
         raise InputError(problem) from None
+
+
+def _suite(content: Any) -> str:
+    """The family that a file names, if it does."""
+    return str(content.get("suite", "")) if isinstance(content, dict) else ""
+
+
+def _cases(content: Any) -> list[Any]:
     if isinstance(content, dict) and isinstance(content.get("cases"), list):
         return list(content["cases"])
     return [content]

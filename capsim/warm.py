@@ -47,19 +47,38 @@ def _tiny() -> Scenario:
 
 
 def _steps() -> dict[str, Callable[[], object]]:
+    from capsim.contention.bandwidth import CpuLimit
+    from capsim.contention.caches import Processor, Tenant, interfere
+    from capsim.contention.contend import contend
+    from capsim.contention.curve import Service, latency_curve
+    from capsim.contention.hypervisor import CpuHost, VmCpu, share_host_cpu
+    from capsim.contention.placed_threads import SpinningGroup, run_threads
     from capsim.placement import compare_packers, headroom, place, stranded
     from capsim.placement.headroom import headroom_curve, headroom_together
+    from capsim.stack.images import pull, sized_image, start_up
     from capsim.topology import compile_scenario
 
     topology = compile_scenario(_tiny())
     return {
         "placing": lambda: place(topology),
         "explaining": lambda: place(topology).explain("plain0"),
+        "placing by a sample": lambda: place(
+            topology, percentage_of_nodes_to_score=0, ties="random"
+        ),
         "packing": lambda: compare_packers(topology, topology.scenario.nodes[0]),
         "headroom": lambda: headroom(place(topology)),
         "headroom curve": lambda: headroom_curve(place(topology), "plain"),
         "headroom together": lambda: headroom_together(place(topology), {"plain": 1.0}),
         "stranded capacity": lambda: stranded(place(topology)),
+        "CPU shares": lambda: contend(place(topology), 0.1),
+        "CPU limits": lambda: latency_curve(Service(CpuLimit.of(1))),
+        "run queues": lambda: run_threads([SpinningGroup(1)], 2, duration_s=0.01, runs=1),
+        "vCPUs": lambda: share_host_cpu(CpuHost(cores=2), [VmCpu(vcpus=1, use=0.5)]),
+        "noisy neighbours": lambda: interfere(
+            Processor(cores=2, cache=1e6, bandwidth=1e9), [Tenant(name="a")]
+        ),
+        "image pulls": lambda: pull(sized_image(100), 2),
+        "starts": lambda: start_up(sized_image(100), begin="scale", samples=100),
     }
 
 
@@ -74,7 +93,7 @@ def placing() -> None:
 def warm(*, show: bool = True) -> None:
     """Run every kernel once on a tiny cluster; a bar shows how far it is.
 
-    With the kernels in numba's cache this takes about a second, else about a minute.
+    With the kernels in numba's cache this takes about a second, else about two minutes.
     """
     from rich.console import Console
     from rich.progress import track

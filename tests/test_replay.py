@@ -202,7 +202,8 @@ def refused(*paths: Path, family: str = "scheduler") -> str:
 
 def test_an_unknown_family_is_named_with_the_nearest_one():
     assert refused(family="schedular") == (
-        "Unknown family 'schedular' (did you mean 'scheduler'?); known: scheduler."
+        "Unknown family 'schedular' (did you mean 'scheduler'?); known: scheduler, "
+        "cgroup-cpu, cgroup-latency."
     )
 
 
@@ -276,3 +277,11 @@ def test_bad_objects_of_a_case_are_named(tmp_path):
     (record,) = records(write(tmp_path, case))
     assert "Node n2" in record["error"]
     assert "'lots'" in record["error"]
+
+
+@pytest.mark.parametrize("family", ["cgroup-cpu", "cgroup-latency"])
+def test_a_folder_of_several_families_gives_the_cases_of_the_one_asked_for(family):
+    folder = Path(__file__).parent / "golden" / "kernel" / "dev"
+    found = [record["id"] for record in replay(family, [folder])]
+    assert found == [record["id"] for record in replay(family, [folder / f"{family}.json"])]
+    assert len(found) > 20

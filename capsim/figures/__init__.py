@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from capsim.figures.cluster_graph import cluster_graph
 from capsim.figures.comparison import comparison
+from capsim.figures.cpu_limits import contention, contention_title, cpu_limit, cpu_limit_title
 from capsim.figures.defragmentation import defragmentation
 from capsim.figures.headroom import headroom, headroom_curve
 from capsim.figures.images import image_layers
@@ -40,6 +41,10 @@ __all__ = [
     "blast_radius",
     "cluster_graph",
     "comparison",
+    "contention",
+    "contention_title",
+    "cpu_limit",
+    "cpu_limit_title",
     "defragmentation",
     "headroom",
     "headroom_curve",

@@ -10,6 +10,7 @@ A panel shows itself as the last line of a notebook's cell. Without a notebook i
 """
 
 from capsim.panels.common import DeckTray
+from capsim.panels.cpu_limits import CpuLimits, cpu_limits
 from capsim.panels.kernels import WhoSharesMyKernel, who_shares_my_kernel
 from capsim.panels.machines import HowManyMachines, how_many_machines
 from capsim.panels.pulls import ImagePulls, image_pulls
@@ -17,12 +18,14 @@ from capsim.panels.schedule import WillItSchedule, will_it_schedule
 from capsim.panels.stacks import VmOrContainer, vm_or_container
 
 __all__ = [
+    "CpuLimits",
     "DeckTray",
     "HowManyMachines",
     "ImagePulls",
     "VmOrContainer",
     "WhoSharesMyKernel",
     "WillItSchedule",
+    "cpu_limits",
     "how_many_machines",
     "image_pulls",
     "vm_or_container",

@@ -116,10 +116,13 @@ class Image:
     def build_s(self, changed: Change = "everything") -> Span:
         """Seconds of a build after a change, with stages side by side as BuildKit does.
 
-        Raises: ModelError for a change that is none of nothing, source, dependencies, everything.
+        Raises: ModelError for a change that is none of nothing, source, dependencies, everything,
+        and for an image that is known by its size alone.
         """
         if changed not in _CHANGES:
             raise ModelError(f"no change {changed!r}{nearest(changed, _CHANGES)}.")
+        if not self.steps:
+            raise ModelError(f"{self.name} has no Dockerfile to build; begin with 'scale'.")
         ends: dict[int, Span] = {}
         for step in self.steps:
             stage = self.dockerfile.stages[step.stage]

@@ -1,0 +1,1 @@
+"""What units get of a shared machine, and how slow that makes them."""
