@@ -62,6 +62,9 @@ class Session:
         self._live = np.array([engine.is_live(c) for c in range(engine.asking)], np.bool_)
         self._units = engine.units._replace(own_port=state.bound.held)
         self._filling = np.array([engine.may_fill(c) for c in range(engine.asking)], np.bool_)
+        alone = self._live | self._filling
+        self._alone = alone if alone.any() else None
+        """Classes of which volumes are looked at each time."""
         self._tables = engine.tables
         if self._live.any():
             self._tables = engine.tables._replace(refusal=engine.tables.refusal.copy())
@@ -82,7 +85,8 @@ class Session:
         )
         asks = np.zeros(self.engine.asking, np.bool_) if may_preempt is None else may_preempt
         begin = 0
-        for end in _runs(self._profile[classes], (self._live | self._filling)[classes]):
+        alone = self._alone[classes] if self._alone is not None else None
+        for end in _runs(self._profile[classes], alone):
             verdict = self._ask_again(int(classes[begin]))
             self._find_full(int(classes[begin]))
             stopped = self._schedule(units, classes, asks, begin, end, out)
@@ -316,9 +320,11 @@ class Session:
         return int(here.min(initial=2**31))
 
 
-def _runs(values: Int64, alone: NDArray[np.bool_]) -> list[int]:
+def _runs(values: Int64, alone: NDArray[np.bool_] | None) -> list[int]:
     """Where stretches of equal values end; a unit that is to be alone is a stretch."""
     if len(values) == 0:
         return []
-    ends = (np.diff(values) != 0) | alone[1:] | alone[:-1]
+    ends = values[1:] != values[:-1]
+    if alone is not None:
+        ends |= alone[1:] | alone[:-1]
     return [*(np.flatnonzero(ends) + 1).tolist(), len(values)]
