@@ -38,11 +38,11 @@ from capsim.panels.common import (
     slider,
 )
 from capsim.panels.picture import live
+from capsim.placement.isolation_price import Isolated, isolation_frontier, try_isolation
 from capsim.scenario import Scenario
 from capsim.stack.domains import Paths
 from capsim.stack.isolation import ISOLATIONS, SHARED, belongs_to_node
-from capsim.stack.isolation_price import Isolated, isolation_frontier, try_isolation
-from capsim.stack.platform_rows import row
+from capsim.stack.parameters import parameter
 from capsim.topology import Topology
 
 _MENUS = 3
@@ -305,7 +305,10 @@ class WhoSharesMyKernel:
     def _slowdown(self) -> str:
         """How much system calls slow down on the weakest choice for them."""
         kinds = self._asked()[0]
-        worst = max((row(kind, "slowdown_syscalls") for kind in kinds), key=lambda each: each.high)
+        worst = max(
+            (parameter(kind, "slowdown_syscalls").figure for kind in kinds),
+            key=lambda each: each.high,
+        )
         if worst.high == 1:
             return "no slower than today"
         return f"system calls ×{worst.low:g} to ×{worst.high:g}"

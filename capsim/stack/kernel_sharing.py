@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from capsim.scenario import Assumption
 from capsim.stack.domains import MACHINES, Domains, Float64, Paths, Rows, grouped
 from capsim.stack.isolation import belongs_to_node
-from capsim.stack.platform_rows import row
+from capsim.stack.parameters import parameter
 from capsim.stack.sharing_story import Story, of_kernel, of_unit
 from capsim.topology import Int32, Int64, Topology, service_units
 
@@ -273,7 +273,7 @@ class KernelSharing:
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
         """What the numbers rest on."""
-        rates = [row("any", rate).assumption for _, rate in FAULTS.values()]
+        rates = [parameter("any", rate).assumption for _, rate in FAULTS.values()]
         stated = self.topology.scenario.assumptions
         return (*stated, _ALIKE, _HOSTS, _REACH, *rates)
 
@@ -329,7 +329,7 @@ def largest_share(domains: Domains, groups: Domains, total: int) -> Float64:
 def _fault(sharing: KernelSharing, domains: Domains) -> dict[str, object]:
     """One row of `faults`."""
     what, rate_name = FAULTS[domains.kind]
-    rate = row("any", rate_name)
+    rate = parameter("any", rate_name).figure
     _, groups = sharing.groups
     whole = largest_share(domains, groups, len(sharing.paths.node_of)) == 1
     carrying = int((domains.sizes > 0).sum())
