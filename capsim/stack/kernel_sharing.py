@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,6 @@ from capsim.stack.isolation import belongs_to_node
 from capsim.stack.parameters import parameter
 from capsim.stack.sharing_story import Story, of_kernel, of_unit
 from capsim.topology import Int32, Int64, Topology, service_units
-
-if TYPE_CHECKING:
-    from capsim.placement import Placement
 
 #: Domain of a fault to (what happens, the row of its rate in data/platforms/isolation.csv).
 FAULTS = {
@@ -47,7 +44,19 @@ _REACH = Assumption(
 )
 
 
-def kernel_sharing(plan: Placement | Topology) -> KernelSharing:
+class Placed(Protocol):
+    """Units on nodes: a `Placement`."""
+
+    @property
+    def topology(self) -> Topology:
+        """What was to be placed."""
+
+    @property
+    def node_of(self) -> Int32:
+        """[U] node of each unit; -1: it waits."""
+
+
+def kernel_sharing(plan: Placed | Topology) -> KernelSharing:
     """Who shares a kernel with whom, and how many pods one fault or escape takes.
 
     Parameters: plan, a placement, or a topology to look at what runs already.

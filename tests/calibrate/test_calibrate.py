@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from capsim.calibrate import cgroups, check_rows, command, expected, kvm, run, workers
 from capsim.calibrate.cgroups import PREFIX, Hierarchy, Usage, find, groups
-from capsim.calibrate.measurement import COLUMNS, CannotMeasure, Measured, NotMeasured
+from capsim.calibrate.measurement import CannotMeasure, Measured, NotMeasured
 from capsim.calibrate.run import Calibration, Step, calibrate
 from capsim.calibrate.signals import Interrupted, raised, undisturbed
 from capsim.errors import ModelError
+from capsim.stack.parameters import COLUMNS
 
 V1_MOUNTS = """\
 tmpfs /sys/fs/cgroup tmpfs rw 0 0
