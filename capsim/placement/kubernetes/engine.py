@@ -73,10 +73,9 @@ class Engine:
         self.topology = topology
         self.profile = profile
         self.profiles = Profiles((profile, *topology.scenario.other_profiles))
-        self.over_quota = resource_quota.refused(topology.scenario)
+        self.over_quota: dict[int, str] = {}
         """Units that quotas keep from being created, and the API server's words."""
-        waiting = queue(topology, self.profiles)
-        self.waiting = waiting[~np.isin(waiting, list(self.over_quota))]
+        self.admit()
         found, kind_of = kinds(topology, self.profiles)
         asks = asking(topology, found, kind_of[self.waiting], self.profiles) | asks_all
         order = np.argsort(~asks, kind="stable")
@@ -94,6 +93,12 @@ class Engine:
         self.policies = [_policy(topology, each) for each in self.profiles.all]
         self._ports = node_ports.conflict_table(topology.templates)
         self.units = self.units_of(template_of)
+
+    def admit(self) -> None:
+        """The queue: what waits, without what quotas keep from being created."""
+        self.over_quota = resource_quota.refused(self.topology.scenario)
+        waiting = queue(self.topology, self.profiles)
+        self.waiting = waiting[~np.isin(waiting, list(self.over_quota))]
 
     @cached_property
     def complete(self) -> Engine:

@@ -24,7 +24,8 @@ def follow(engine: Engine, topology: Topology) -> Engine:
     made = copy.copy(base)
     for name in ("_adding", "complete"):  # what is worked out once an engine
         made.__dict__.pop(name, None)
-    made.topology, made.waiting = topology, queue(topology, base.profiles)
+    made.topology = topology
+    made.admit()
     made.class_of = base.class_of[topology.origin.like]
     if topology.scenario.templates is not base.topology.scenario.templates:
         made.units = made.units_of(made.template_of)
