@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from capsim.contention.hypervisor_memory import MemoryHost, VmMemory, overcommit_memory
     from capsim.contention.io import Disk, IoGroup, share_disk
     from capsim.contention.latency import latency
-    from capsim.contention.memory import MemoryGroup, MemoryNode, settle_memory
+    from capsim.contention.memory import settle_memory
+    from capsim.contention.memory_groups import MemoryGroup, MemoryNode
     from capsim.contention.network import Link, NetworkGroup, share_link
     from capsim.contention.placed_threads import SpinningGroup, run_threads
     from capsim.contention.sharing import CpuGroup, cpu_shares
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from capsim.placement.defragmentation.evictor import Evictor
     from capsim.placement.defragmentation.result import Defragmentation
     from capsim.placement.headroom import headroom, headroom_curve, headroom_together
+    from capsim.placement.isolation_price import isolation_frontier, isolation_prices, try_isolation
     from capsim.placement.packing import MachineShare, compare_packers, pack
     from capsim.placement.place import place
     from capsim.placement.result import Placement
@@ -66,7 +68,6 @@ if TYPE_CHECKING:
         stored,
     )
     from capsim.stack.isolation import isolate
-    from capsim.stack.isolation_price import isolation_frontier, isolation_prices, try_isolation
     from capsim.stack.kernel_sharing import kernel_sharing
     from capsim.stack.workload import WorkloadProfile
     from capsim.topology import Topology, compile_scenario
@@ -106,11 +107,6 @@ _PUBLIC = {
     ),
     "capsim.stack.kernel_sharing": ("kernel_sharing",),
     "capsim.stack.isolation": ("isolate",),
-    "capsim.stack.isolation_price": (
-        "isolation_frontier",
-        "isolation_prices",
-        "try_isolation",
-    ),
     "capsim.contention.bandwidth": ("CpuLimit",),
     "capsim.contention.caches": (
         "Processor",
@@ -140,10 +136,10 @@ _PUBLIC = {
         "share_disk",
     ),
     "capsim.contention.latency": ("latency",),
-    "capsim.contention.memory": (
+    "capsim.contention.memory": ("settle_memory",),
+    "capsim.contention.memory_groups": (
         "MemoryGroup",
         "MemoryNode",
-        "settle_memory",
     ),
     "capsim.contention.network": (
         "Link",
@@ -157,6 +153,11 @@ _PUBLIC = {
     "capsim.contention.sharing": (
         "CpuGroup",
         "cpu_shares",
+    ),
+    "capsim.placement.isolation_price": (
+        "isolation_frontier",
+        "isolation_prices",
+        "try_isolation",
     ),
     "capsim.placement": (
         "Defragmentation",

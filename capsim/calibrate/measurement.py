@@ -8,22 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Columns of a platform profile, as in data/platforms.
-COLUMNS = (
-    "platform",
-    "version",
-    "layer",
-    "parameter",
-    "value",
-    "low",
-    "high",
-    "unit",
-    "applies_to",
-    "source",
-    "source_date",
-    "verified",
-    "note",
-)
+from capsim.stack.parameters import COLUMNS
 
 
 @dataclass(frozen=True)

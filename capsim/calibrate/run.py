@@ -15,7 +15,6 @@ import yaml
 from capsim.calibrate import costs, cpu, kvm
 from capsim.calibrate.cgroups import Hierarchy, find
 from capsim.calibrate.measurement import (
-    COLUMNS,
     CannotMeasure,
     Measured,
     NotMeasured,
@@ -24,6 +23,7 @@ from capsim.calibrate.measurement import (
 )
 from capsim.calibrate.signals import Interrupted, raised
 from capsim.errors import ModelError
+from capsim.stack.parameters import COLUMNS
 
 _FORMATS = (".csv", ".yaml", ".yml")
 

@@ -14,10 +14,12 @@ from pydantic import Field
 
 from capsim.contention import _caches_kernels as kernels
 from capsim.contention.fill import fill
-from capsim.contention.parameters import Parameter, Range, parameter
+from capsim.contention.parameters import parameter
 from capsim.errors import ModelError
 from capsim.scenario import Assumption
 from capsim.scenario.spec import Spec
+from capsim.stack.interval import Interval, as_interval
+from capsim.stack.parameters import Parameter
 
 Float64 = NDArray[np.float64]
 Profile = Literal["web", "cache_bound", "compute", "streaming"]
@@ -71,7 +73,7 @@ class Interference:
     """[S, 3] share of the memory bandwidth in use, by socket (one row where interleaved)."""
     latency_ns: Float64
     """[S, 3] memory latency under that load."""
-    disk_use: Range
+    disk_use: Interval
     assumptions: tuple[Assumption, ...] = field(default=())
 
     @cached_property
@@ -127,7 +129,7 @@ def interfere(processor: Processor, tenants: Sequence[Tenant]) -> Interference:
         miss_ratio=ordered([end.miss for end in ends]),
         bandwidth_use=ordered([end.use for end in ends]),
         latency_ns=ordered([end.latency / _NANO for end in ends]),
-        disk_use=Range(disk[0], min(disk), max(disk)),
+        disk_use=Interval(disk[0], min(disk), max(disk)),
         assumptions=_assumptions(tenants),
     )
 
@@ -168,7 +170,7 @@ def _check(processor: Processor, tenants: Sequence[Tenant]) -> None:
             )
 
 
-#: Columns of a Range to take for (value, gentle end, harsh end): where more means more contention,
+#: Ends of an Interval to take for (value, gentle end, harsh end): where more means more contention,
 #: and where more means less of it.
 _RISING, _FALLING = (0, 1, 2), (0, 2, 1)
 
@@ -212,7 +214,7 @@ def _solve(
 
 
 def _pick(row: Parameter, order: tuple[int, int, int], end: int) -> float:
-    return row.range[order[end]]
+    return row.figure.ends[order[end]]
 
 
 def _memory_traits(
@@ -276,25 +278,25 @@ def _bandwidth(processor: Processor, end: int) -> float:
     return processor.bandwidth * processor.sockets * kept
 
 
-def interleaved_bandwidth(socket_bytes_per_s: float, sockets: int) -> Range:
+def interleaved_bandwidth(socket_bytes_per_s: float, sockets: int) -> Interval:
     """Memory bandwidth of several sockets together, memory interleaved over them.
 
     >>> round(interleaved_bandwidth(25.15, 2).value, 1)
     46.1
     """
-    kept = parameter("interleave_efficiency").range if sockets > 1 else Range(1.0, 1.0, 1.0)
-    return Range(*(socket_bytes_per_s * sockets * part for part in kept))
+    kept = parameter("interleave_efficiency").figure if sockets > 1 else as_interval(1.0)
+    return kept * (socket_bytes_per_s * sockets)
 
 
-def loaded_latency_factor(use: float) -> Range:
+def loaded_latency_factor(use: float) -> Interval:
     """Memory latency at a use of the bandwidth (0 to 1), over the idle latency.
 
     >>> round(loaded_latency_factor(0.5).value, 2)
     1.25
     """
-    slope, queue = parameter("dram_latency_slope").range, parameter("dram_latency_queue").range
+    slope, queue = (parameter(f"dram_latency_{name}").figure.ends for name in ("slope", "queue"))
     ends = [kernels.latency_factor(use, a, c) for a, c in zip(slope, queue, strict=True)]
-    return Range(*ends)
+    return Interval(*ends)
 
 
 def slowdown_by_misses(miss_growth: float, stall_share: float) -> float:

@@ -122,8 +122,8 @@ def share_host_cpu(host: CpuHost, vms: Sequence[VmCpu]) -> HostCpu:
     if not vms:
         raise ModelError("No VM was given, expected at least one to share the host's CPU.")
     _check_reservations(host, vms)
-    gain = parameter("smt_gain").range
-    together = parameter("vcpu_burst_correlation").range
+    gain = parameter("smt_gain").figure
+    together = parameter("vcpu_burst_correlation").figure
     ends = [
         _waits(host, vms, smt, at)
         for smt, at in (

@@ -17,6 +17,7 @@ from capsim.contention.parameters import parameter
 from capsim.errors import ModelError
 from capsim.scenario import Assumption
 from capsim.scenario.spec import Spec
+from capsim.stack.interval import Interval, as_interval
 
 Float64 = NDArray[np.float64]
 _GIB = 2.0**30
@@ -177,17 +178,10 @@ def overcommit_memory(host: MemoryHost, vms: Sequence[VmMemory]) -> HostMemory:
     )
 
 
-@dataclass(frozen=True)
-class _Alike:
-    value: float
-    low: float
-    high: float
-
-
-def _alike(host: MemoryHost) -> _Alike:
+def _alike(host: MemoryHost) -> Interval:
     if host.hypervisor == "hyper_v":
-        return _Alike(0.0, 0.0, 0.0)
-    return _Alike(*parameter("page_sharing", host.hypervisor).range)
+        return as_interval(0.0)
+    return parameter("page_sharing", host.hypervisor).figure
 
 
 def _room(host: MemoryHost, vms: Sequence[VmMemory]) -> float:

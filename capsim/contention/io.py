@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from capsim.contention.fill import fill
-from capsim.contention.parameters import Range
 from capsim.errors import ModelError
 from capsim.scenario.spec import Spec
+from capsim.stack.interval import Interval
 
 Float64 = NDArray[np.float64]
 _BLOCK = 4096.0
@@ -162,10 +162,10 @@ def _cap(iops: float | None, bytes_per_s: float | None, size: float) -> float:
 
 
 #: Share of reads in a mix of which no more is known.
-HALF_READS = Range(0.5, 0.3, 0.7)
+HALF_READS = Interval(0.5, 0.3, 0.7)
 
 
-def mixed_iops(read_iops: float, write_iops: float, read_share: Range = HALF_READS) -> Range:
+def mixed_iops(read_iops: float, write_iops: float, read_share: Interval = HALF_READS) -> Interval:
     """Requests per second of a mix of reads and writes, from the rates of each alone.
 
     By the linear cost model the device times add: 1 / (r / reads + (1 - r) / writes). The range
@@ -176,8 +176,8 @@ def mixed_iops(read_iops: float, write_iops: float, read_share: Range = HALF_REA
     """
     if read_iops <= 0 or write_iops <= 0:
         raise ModelError("A rate is not positive, expected requests per second above 0.")
-    ends = [1 / (r / read_iops + (1 - r) / write_iops) for r in read_share]
-    return Range(ends[0], min(ends), max(ends))
+    ends = [1 / (r / read_iops + (1 - r) / write_iops) for r in read_share.ends]
+    return Interval(ends[0], min(ends), max(ends))
 
 
 def latency_victims(groups: Sequence[IoGroup], latency_s: Sequence[float]) -> list[str]:

@@ -15,7 +15,9 @@ from capsim.contention.caches import (
 from capsim.contention.hypervisor_memory import identical_guests_that_fit
 from capsim.contention.io import mixed_iops
 from capsim.contention.network import bulk_goodput
-from capsim.contention.parameters import Range, parameter, parameters
+from capsim.contention.parameters import parameter
+from capsim.stack.interval import Interval
+from capsim.stack.published import measurements
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,10 @@ class Prediction:
     """One measurement and the model's figure for it."""
 
     id: str
-    """As in the table of published measurements, or the case in contention.csv."""
+    """As in data/platforms/measurements.csv."""
     model: str
     """The function that predicts it."""
-    predicted: Range
+    predicted: Interval
     measured: float
     unit: str
     role: str
@@ -43,49 +45,57 @@ class Prediction:
         return self.predicted.low * 0.99 <= self.measured <= self.predicted.high * 1.01
 
 
-_CASES: tuple[tuple[str, str, Callable[[str], Range]], ...] = (
-    # Two sockets with interleaved memory, from one socket measured on the same machine.
-    (
-        "felter-stream-dual-",
-        "caches.interleaved_bandwidth",
-        lambda id: interleaved_bandwidth(_published(id.replace("dual", "single")), 2),
-    ),
-    # A mix of reads and writes, from each alone.
-    (
-        "felter-fio-random-mixed-",
-        "io.mixed_iops",
-        lambda id: mixed_iops(
-            _published(id.replace("mixed", "read")), _published(id.replace("mixed", "write"))
-        ),
-    ),
-    ("felter-nuttcp-", "network.bulk_goodput", lambda _: _ten_gigabit()),
-    ("sriov-rate", "network.bulk_goodput", lambda _: _ten_gigabit()),
+def _published(id: str) -> float:
+    return measurements()[id].value
+
+
+def _interleaved(id: str) -> Interval:
+    """Two sockets with interleaved memory, from one socket measured on the same machine."""
+    return interleaved_bandwidth(_published(id.replace("dual", "single")), 2)
+
+
+def _mixed(id: str) -> Interval:
+    """A mix of reads and writes, from each alone."""
+    reads, writes = (_published(id.replace("mixed", kind)) for kind in ("read", "write"))
+    return mixed_iops(reads, writes)
+
+
+_CASES: tuple[tuple[str, str, Callable[[str], Interval]], ...] = (
+    ("felter-stream-dual-", "caches.interleaved_bandwidth", _interleaved),
+    ("felter-fio-random-mixed-", "io.mixed_iops", _mixed),
+    ("felter-nuttcp-client-", "network.bulk_goodput", lambda _: bulk_goodput(10e9) / 1e6),
+    ("felter-nuttcp-server-", "network.bulk_goodput", lambda _: bulk_goodput(10e9) / 1e6),
+    ("sriov-rate", "network.bulk_goodput", lambda _: bulk_goodput(10e9) / 1e9),
     ("ksm-52", "hypervisor_memory.identical_guests_that_fit", lambda _: _xp_guests()),
 )
 """Ids by their beginning, the function that predicts them, and how it is asked."""
-
-
-def _published(id: str) -> float:
-    return parameter("published", id).value
+_CALIBRATE = (
+    "felter-stream-dual-copy-native",
+    "felter-nuttcp-client-native",
+    "felter-nuttcp-server-native",
+)
+"""Rows that a parameter was taken from."""
 
 
 def _published_predictions() -> list[Prediction]:
-    rows = []
-    for (name, id), row in parameters().items():
-        if name != "published" or row.note == "input":
-            continue
-        _, model, predict = next(case for case in _CASES if id.startswith(case[0]))
-        rows.append(Prediction(id, model, predict(id), row.value, row.unit, row.note))
-    return rows
+    return [
+        Prediction(
+            id,
+            model,
+            predict(id),
+            row.value,
+            row.unit,
+            "calibrates" if id in _CALIBRATE else "tests",
+        )
+        for id, row in measurements().items()
+        for start, model, predict in _CASES
+        if id.startswith(start)
+    ]
 
 
-def _ten_gigabit() -> Range:
-    return Range(*(rate / 1e6 for rate in bulk_goodput(10e9)))
-
-
-def _xp_guests() -> Range:
-    alike = parameter("page_sharing_identical_guests").range
-    return Range(*(float(identical_guests_that_fit(16.0, 1.0, alike=share)) for share in alike))
+def _xp_guests() -> Interval:
+    alike = parameter("page_sharing_identical_guests").figure.ends
+    return Interval(*(float(identical_guests_that_fit(16.0, 1.0, alike=share)) for share in alike))
 
 
 def predictions() -> tuple[Prediction, ...]:
@@ -96,47 +106,42 @@ def predictions() -> tuple[Prediction, ...]:
 def _loaded_latencies() -> list[Prediction]:
     """Memory latency under load of four processors; the first calibrates the curve."""
     rows: list[Prediction] = []
-    idle: dict[str, tuple[float, float]] = {}
-    for (name, case), row in parameters().items():
-        if name != "loaded_latency":
+    least: dict[str, tuple[float, float]] = {}
+    for id, row in measurements().items():
+        if not id.startswith("mlc-"):
             continue
-        machine, use = case.split(" at ")
-        first_use, first = idle.setdefault(machine, (float(use), row.value))
-        if float(use) == first_use:
+        used, offered = row.conditions.removesuffix(" MB/s").split(" of ")
+        use = float(used) / float(offered)
+        if row.platform not in least:
+            least[row.platform] = use, row.value
             continue
-        base = first / loaded_latency_factor(first_use).value
-        factor = loaded_latency_factor(float(use))
+        base = least[row.platform][1] / loaded_latency_factor(least[row.platform][0]).value
+        role = "calibrates" if row.platform == "skylake_sp" else "tests"
+        predicted = loaded_latency_factor(use) * base
         rows.append(
-            Prediction(
-                f"{machine} at {100 * float(use):.0f} % of its bandwidth",
-                "caches.loaded_latency_factor",
-                Range(*(base * part for part in factor)),
-                row.value,
-                "ns",
-                "calibrates" if machine == "skylake_sp" else "tests",
-            )
+            Prediction(id, "caches.loaded_latency_factor", predicted, row.value, row.unit, role)
         )
     return rows
 
 
 def _cache_sharing() -> list[Prediction]:
     """Mcf beside art fixes the share of its time spent on misses; mcf beside swim tests it."""
-    growth = {case: parameter("cache_misses_against_alone", case).value for case in _MCF}
-    slower = {case: 1.0 / parameter("ipc_against_alone", case).value for case in _MCF}
-    stall = _stall_share(growth[_MCF[0]], slower[_MCF[0]])
+    growth = {beside: _published(f"mcf-{beside}-misses") for beside in _BESIDE}
+    slower = {beside: 1.0 / _published(f"mcf-{beside}-ipc") for beside in _BESIDE}
+    stall = _stall_share(growth["art"], slower["art"])
     rows = []
-    for case, role in zip(_MCF, ("calibrates", "tests"), strict=True):
-        value = slowdown_by_misses(growth[case], stall)
+    for beside, role in _BESIDE.items():
         # Misses are read off a bar chart, to about a tenth.
-        ends = [slowdown_by_misses(growth[case] * part, stall) for part in (0.9, 1.1)]
-        predicted = Range(value, max(1.0, ends[0]), ends[1])
-        rows.append(
-            Prediction(case, "caches.slowdown_by_misses", predicted, slower[case], "x", role)
+        value, low, high = (
+            slowdown_by_misses(growth[beside] * part, stall) for part in (1.0, 0.9, 1.1)
         )
+        ipc = 1.0 / Interval(value, max(1.0, low), high)
+        id = f"mcf-{beside}-ipc"
+        rows.append(Prediction(id, "caches.slowdown_by_misses", ipc, _published(id), "x", role))
     return rows
 
 
-_MCF = ("mcf with art", "mcf with swim")
+_BESIDE = {"art": "calibrates", "swim": "tests"}
 
 
 def _stall_share(miss_growth: float, slowdown: float) -> float:

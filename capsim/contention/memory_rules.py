@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from capsim.contention.memory_groups import MemoryGroup
 from capsim.contention.parameters import parameter
-
-if TYPE_CHECKING:
-    from capsim.contention.memory import MemoryGroup
 
 Float64 = NDArray[np.float64]
 PAGE = 4096

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from capsim.contention._fill_kernels import fill as fill_level
-from capsim.contention.parameters import Range, parameter
+from capsim.contention.parameters import parameter
 from capsim.scenario.spec import Spec
+from capsim.stack.interval import Interval
 
 Float64 = NDArray[np.float64]
 
@@ -106,7 +107,7 @@ def _headers() -> float:
     return 52.0
 
 
-def bulk_goodput(bits_per_s: float) -> Range:
+def bulk_goodput(bits_per_s: float) -> Interval:
     """Payload bits per second of bulk TCP over Ethernet with an MTU of 1500, the link being full.
 
     1448 bytes of 1538 on the wire with TCP timestamps, 1460 without.
@@ -114,5 +115,4 @@ def bulk_goodput(bits_per_s: float) -> Range:
     >>> round(bulk_goodput(10e9).value / 1e6)
     9415
     """
-    share = parameter("ethernet_payload").range
-    return Range(*(bits_per_s * part for part in share))
+    return parameter("ethernet_payload").figure * bits_per_s

@@ -12,7 +12,7 @@ from capsim.figures import theme, words
 from capsim.stack.isolation import ISOLATIONS, SHARED
 
 if TYPE_CHECKING:
-    from capsim.stack.isolation_price import IsolationPrices
+    from capsim.placement.isolation_price import IsolationPrices
 
 ISOLATION_COLOURS = {
     "shared": theme.INK,

@@ -9,10 +9,10 @@ A panel shows itself as the last line of a notebook's cell. Without a notebook i
 `.value` of its controls.
 """
 
-from capsim.panels.common import DeckTray
 from capsim.panels.cpu_limits import CpuLimits, cpu_limits
 from capsim.panels.kernels import WhoSharesMyKernel, who_shares_my_kernel
 from capsim.panels.machines import HowManyMachines, how_many_machines
+from capsim.panels.panel import DeckTray
 from capsim.panels.pulls import ImagePulls, image_pulls
 from capsim.panels.schedule import WillItSchedule, will_it_schedule
 from capsim.panels.stacks import VmOrContainer, vm_or_container

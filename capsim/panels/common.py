@@ -1,4 +1,4 @@
-"""What panels share: controls with a reset, tables with CSV, a deck tray, one line for errors."""
+"""What panels share: controls with a reset, tables with CSV, one line for errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
-import plotly.graph_objects as go
 from IPython import display, get_ipython
 
-from capsim.errors import CapsimError, ModelError
+from capsim.errors import CapsimError
 from capsim.figures import theme
 
 _LOOK = {
@@ -271,40 +270,6 @@ def _readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-class DeckTray:
-    """Slides collected from panels, and the deck that they make.
-
-    >>> tray = cs.panels.DeckTray("q3.pptx", title="Q3 plan")
-    """
-
-    def __init__(
-        self, file: str | Path = "capsim-deck.pptx", *, title: str = "Capacity plan"
-    ) -> None:
-        self.file = Path(file)
-        self.title = title
-        self.slides: list[go.Figure] = []
-
-    def add(self, slide: go.Figure) -> None:
-        """Put a figure on a slide of its own."""
-        self.slides.append(slide)
-
-    def save(self) -> Path:
-        """Write the deck.
-
-        Raises: ModelError if there is no slide, or the file cannot be written.
-        """
-        from capsim.export import deck
-
-        if not self.slides:
-            raise ModelError("The deck has no slides yet: add one first.")
-        stated = [each for slide in self.slides for each in slide.layout.meta["assumptions"]]
-        try:
-            deck(self.slides, title=self.title, assumptions=stated).save(self.file)
-        except OSError as error:
-            raise ModelError(f"{self.file}: cannot be written ({error.strerror}).") from None
-        return self.file
 
 
 def get_ready(steps: Mapping[str, Callable[[], object]]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,20 +14,11 @@ import plotly.graph_objects as go
 
 from capsim.contention.bandwidth import CpuLimit
 from capsim.contention.curve import LatencyCurve, Service, latency_curve
+from capsim.errors import CapsimError
 from capsim.figures import cpu_limits as figures
 from capsim.figures import theme
-from capsim.panels.common import (
-    Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
-    get_ready,
-    link_to_file,
-    menu,
-    shown,
-    slider,
-)
+from capsim.panels.common import Afterwards, Controls, get_ready, menu, slider
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
 
 _MACHINE_CORES = 16
@@ -34,6 +28,8 @@ _SERVICES = {
     "deterministic: all alike": "deterministic",
 }
 _NOW = "at this rate"
+_SOON, _STILL, _AT_REST = 0.01, 0.06, 0.3
+"""Seconds: until the picture is on its way; without a move; without one for longer."""
 
 
 def cpu_limits(*, tray: DeckTray | None = None) -> CpuLimits:
@@ -47,22 +43,28 @@ def cpu_limits(*, tray: DeckTray | None = None) -> CpuLimits:
     return CpuLimits(tray or DeckTray(title="CPU limits and latency"))
 
 
-class CpuLimits:
+@lru_cache(maxsize=16)
+def _asked(service: Service) -> LatencyCurve:
+    return latency_curve(service)
+
+
+class CpuLimits(Panel):
     """The panel; `panel.controls.limit.value = 0.5` moves a slider from code."""
 
     def __init__(self, tray: DeckTray) -> None:
-        self.tray = tray
+        super().__init__(tray)
         self.controls = _controls()
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
         self._tiles = widgets.HTML()
         self.curve: LatencyCurve
-        get_ready({"queues": self._begin})
-        self.widget = self._laid_out()
+        get_ready({"queues": self._begin, "first moves": self._foresee})
+        self.widget = self._laid_out(self._tiles, self.figure)
+        self._afterwards = Afterwards(
+            (_SOON, self._show), (_STILL, self._foresee), (_AT_REST, self.numbers.refresh)
+        )
         self.controls.answer(self.respond)
 
     def _begin(self) -> None:
-        self.curve = latency_curve(self._service())
+        self.curve = _asked(self._service())
         figure = figures.draw_curve(self.curve)
         figure.add_scatter(
             name=_NOW,
@@ -74,9 +76,10 @@ class CpuLimits:
         self.figure = live(figure)
         self.figure.update_layout(height=460, margin_l=96, margin_r=130)
         self._update()
+        self._show()
 
-    def _service(self) -> Service:
-        at = self.controls.values
+    def _service(self, moved: Mapping[str, Any] | None = None) -> Service:
+        at = {**self.controls.values, **(moved or {})}
         quota = at["limit"] * at["period"] / 1000
         limit = CpuLimit(quota, at["period"] / 1000, quota * at["burst"] / 100)
         return Service(
@@ -90,13 +93,21 @@ class CpuLimits:
         )
 
     def respond(self) -> None:
-        """What a move does: ask the engine and move the lines."""
+        """What a move does: ask the engine and move the lines; the slower rest follows."""
+        self._afterwards.cancel()
         with self.message.errors():
-            service = self._service()
-            if service != self.curve.service:
-                self.curve = latency_curve(service)
+            self.curve = _asked(self._service())
             self._update()
-            self.numbers.refresh()
+            self._afterwards()
+
+    def _show(self) -> None:
+        self._tiles.value = self._told()
+
+    def _foresee(self) -> None:
+        """Asks what one step further would give, so that the step only has to be drawn."""
+        for further in self.controls.further():
+            with suppress(CapsimError):
+                _asked(self._service(further))
 
     @property
     def use(self) -> float:
@@ -124,7 +135,6 @@ class CpuLimits:
             if not np.array_equal(lines["p99"].x, x):
                 for name in (*times, figures.THROTTLED):
                     lines[name].x = x
-        self._tiles.value = self._told()
 
     def _told(self) -> str:
         rate = self.controls.rate.value
@@ -167,36 +177,6 @@ class CpuLimits:
     def slide(self) -> go.Figure:
         """The picture as it stands, with its takeaway as title."""
         return figures.cpu_limit(self.curve)
-
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        count = len(self.tray.slides)
-        self.said.say(f"{count} slide{'' if count == 1 else 's'} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        with self.said.errors():
-            file = self.tray.save()
-            self.said.say(f"Saved {file}", link=link_to_file(file))
-
-    def reset(self, *_: object) -> None:
-        """Put every control back."""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._tiles, self.figure]
-        return widgets.VBox([*parts, bar, self.numbers.widget], layout={"max_width": "1180px"})
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
 
 
 def _controls() -> Controls:

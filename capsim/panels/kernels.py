@@ -28,21 +28,17 @@ from capsim.panels import words
 from capsim.panels.common import (
     Afterwards,
     Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
     get_ready,
     menu,
-    shown,
     slider,
 )
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
+from capsim.placement.isolation_price import Isolated, isolation_frontier, try_isolation
 from capsim.scenario import Scenario
 from capsim.stack.domains import Paths
 from capsim.stack.isolation import ISOLATIONS, SHARED, belongs_to_node
-from capsim.stack.isolation_price import Isolated, isolation_frontier, try_isolation
-from capsim.stack.platform_rows import row
+from capsim.stack.parameters import parameter
 from capsim.topology import Topology
 
 _MENUS = 3
@@ -83,13 +79,12 @@ def _tenants(scenario: Scenario) -> list[str]:
     return [name for name, _ in counts.most_common()]
 
 
-class WhoSharesMyKernel:
+class WhoSharesMyKernel(Panel):
     """The panel; `panel.controls.tenant_1.value = "kata"` chooses from code."""
 
     def __init__(self, scenario: Scenario, tenants: list[str], tray: DeckTray) -> None:
-        self.scenario, self.tenants, self.tray = scenario, tenants, tray
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
+        super().__init__(tray)
+        self.scenario, self.tenants = scenario, tenants
         self._tiles = widgets.HTML()
         self._known: dict[_Key, Isolated] = {}
         self._most = _MOST_PODS
@@ -102,7 +97,7 @@ class WhoSharesMyKernel:
                 "first moves": self._foresee,
             }
         )
-        self.widget = self._laid_out()
+        self.widget = self._laid_out(self._tiles, self.figure)
         self._afterwards = Afterwards((_SOON, self._tell), (_STILL, self._foresee))
         self._tell()
         self.controls.answer(self.respond)
@@ -305,7 +300,10 @@ class WhoSharesMyKernel:
     def _slowdown(self) -> str:
         """How much system calls slow down on the weakest choice for them."""
         kinds = self._asked()[0]
-        worst = max((row(kind, "slowdown_syscalls") for kind in kinds), key=lambda each: each.high)
+        worst = max(
+            (parameter(kind, "slowdown_syscalls").figure for kind in kinds),
+            key=lambda each: each.high,
+        )
         if worst.high == 1:
             return "no slower than today"
         return f"system calls ×{worst.low:g} to ×{worst.high:g}"
@@ -335,35 +333,6 @@ class WhoSharesMyKernel:
             f"{meta['source']} · {told}",
             self.answer.sharing.assumptions,
         )
-
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        self.said.say(f"{say.count(len(self.tray.slides), 'slide')} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        self.said.say("Writing the deck …")
-        with self.said.errors():
-            self.said.say(f"Saved {self.tray.save()}")
-
-    def reset(self, *_: object) -> None:
-        """Put every control back."""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._tiles, self.figure]
-        return widgets.VBox([*parts, bar, self.numbers.widget], layout={"max_width": "1180px"})
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
 
 
 def _above(text: str, left: float) -> dict[str, Any]:

@@ -19,16 +19,11 @@ from capsim.panels import words
 from capsim.panels.common import (
     Afterwards,
     Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
     get_ready,
-    link_to_file,
     menu,
-    shown,
     slider,
 )
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import SUBTITLE, curve_table, live, picture, update
 from capsim.panels.question import Answer, Asked, Question
 from capsim.placement import Placement
@@ -81,14 +76,12 @@ def machine_shapes(topology: Topology, catalogue: Sequence[str] = ()) -> dict[st
     return own | {f"{name} (catalogue)": bundled.machine(name) for name in catalogue}
 
 
-class HowManyMachines:
+class HowManyMachines(Panel):
     """The panel; `panel.controls.growth.value = 20` moves a slider from code."""
 
     def __init__(self, topology: Topology, shapes: Mapping[str, Node], tray: DeckTray) -> None:
-        self.tray = tray
+        super().__init__(tray)
         self.controls = _controls(topology, list(shapes))
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
         self.shapes = shapes
         self._ask = Asked(topology, shapes)
         self._tiles, self._bars = widgets.HTML(), widgets.HTML()
@@ -101,7 +94,8 @@ class HowManyMachines:
                 "reasons": self._explain,
             }
         )
-        self.widget = self._laid_out()
+        add = ("Add these machines", "Add what the waiting units need", self.add_machines)
+        self.widget = self._laid_out(self._tiles, self.figure, self._bars, further=(add,))
         self._afterwards = Afterwards(
             (_SOON, self._show), (_STILL, self._foresee), (_AT_REST, self._explain)
         )
@@ -177,20 +171,6 @@ class HowManyMachines:
         footnote = " · ".join([resources.source(self.plan), *told])
         return theme.finish(figure, self.headline, SUBTITLE, footnote, self.plan.assumptions)
 
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        count = len(self.tray.slides)
-        self.said.say(f"{count} slide{'' if count == 1 else 's'} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        self.said.say("Writing the deck …")
-        with self.said.errors():
-            file = self.tray.save()
-            self.said.say(f"Saved {file}", link=link_to_file(file))
-
     def add_machines(self, *_: object) -> None:
         """Add what the waiting units would need, to see what the scheduler makes of it."""
         slider = self.controls.machines
@@ -200,24 +180,6 @@ class HowManyMachines:
             self.said.say(
                 f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
             )
-
-    def reset(self, *_: object) -> None:
-        """Put every control back."""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Add these machines", "Add what the waiting units need", self.add_machines),
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._tiles, self.figure, self._bars]
-        return widgets.VBox([*parts, bar, self.numbers.widget], layout={"max_width": "1180px"})
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
 
 
 def _controls(topology: Topology, shapes: list[str]) -> Controls:

@@ -14,15 +14,10 @@ from numpy.typing import NDArray
 from capsim.figures import theme, words
 from capsim.panels.common import (
     Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
     get_ready,
-    link_to_file,
-    shown,
     slider,
 )
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
 from capsim.stack.images import Image, Links, Pull, pull, sized_image
 from capsim.stack.images.registry import Cache, pull_curve
@@ -146,18 +141,17 @@ def update(widget: Any, answer: Answer) -> None:
             trace.y = y if now else answer.seconds[trace.meta]
 
 
-class ImagePulls:
+class ImagePulls(Panel):
     """The panel; `panel.controls.nodes.value = 200` moves a slider from code."""
 
     def __init__(self, image: Image, tray: DeckTray) -> None:
-        self.image, self.tray = image, tray
+        super().__init__(tray)
+        self.image = image
         self.controls = _controls(image)
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
         self._headline = widgets.HTML()
         self.answer: Answer
         get_ready({"pulling": self._begin})
-        self.widget = self._laid_out()
+        self.widget = self._laid_out(self._headline, self.figure)
         self.controls.answer(self.respond)
 
     def _begin(self) -> None:
@@ -199,35 +193,6 @@ class ImagePulls:
         )
         stated = self.answer.now.assumptions
         return theme.finish(picture(self.answer), headline(self.answer), SUBTITLE, told, stated)
-
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        self.said.say(f"{words.count(len(self.tray.slides), 'slide')} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        with self.said.errors():
-            file = self.tray.save()
-            self.said.say(f"Saved {file}", link=link_to_file(file))
-
-    def reset(self, *_: object) -> None:
-        """Put every control back."""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._headline, self.figure, bar]
-        return widgets.VBox([*parts, self.numbers.widget], layout={"max_width": "1180px"})
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
 
 
 def _controls(image: Image) -> Controls:

@@ -20,16 +20,11 @@ from capsim.figures.stacks import (
 from capsim.panels.common import (
     Afterwards,
     Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
     get_ready,
-    link_to_file,
     menu,
-    shown,
     slider,
 )
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
 from capsim.stack.compare import Host, StackComparison, UnitSize, compare_stacks
 from capsim.stack.workload import PART_NAMES, PARTS, WorkloadProfile, profile, profiles
@@ -55,19 +50,17 @@ def vm_or_container(workload: str = "web-api", *, tray: DeckTray | None = None) 
     return VmOrContainer(workload, tray or DeckTray(title="VM or container"))
 
 
-class VmOrContainer:
+class VmOrContainer(Panel):
     """The panel; `panel.controls.unit_memory.value = 4` moves a slider from code."""
 
     def __init__(self, workload: str, tray: DeckTray) -> None:
-        self.tray = tray
+        super().__init__(tray)
         self.controls = _controls(workload)
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
         self._workload = workload
         self._headline, self._charges = widgets.HTML(), widgets.HTML()
         self.comparison: StackComparison
         get_ready({"comparing": self._begin, "words": self._tell})
-        self.widget = self._laid_out()
+        self.widget = self._laid_out(self._headline, self.figure, self._charges)
         self._afterwards = Afterwards((_SOON, self._tell), (_AT_REST, self.numbers.refresh))
         self.controls.answer(self.respond)
 
@@ -139,39 +132,10 @@ class VmOrContainer:
         """The picture as it stands, with its takeaway as title."""
         return stacks(self.comparison)
 
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        count = len(self.tray.slides)
-        self.said.say(f"{count} slide{'' if count == 1 else 's'} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        self.said.say("Writing the deck …")
-        with self.said.errors():
-            file = self.tray.save()
-            self.said.say(f"Saved {file}", link=link_to_file(file))
-
     def reset(self, *_: object) -> None:
         """Put every control back."""
         self._workload = ""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._headline, self.figure]
-        return widgets.VBox(
-            [*parts, self._charges, bar, self.numbers.widget], layout={"max_width": "1180px"}
-        )
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
+        super().reset()
 
 
 def _controls(workload: str) -> Controls:

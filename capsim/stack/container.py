@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from capsim.stack.fit import boot_time
+from capsim.stack.images.parameters import start
+from capsim.stack.images.platforms import boot_time
 from capsim.stack.interval import Interval
-from capsim.stack.layer import Layer, constant
+from capsim.stack.layer import Amount, Layer, constant
 from capsim.stack.parameters import Parameter, parameter
 from capsim.stack.slowdowns import factors
 
@@ -30,7 +31,6 @@ def containerd() -> Layer:
     """Plain containerd with runc: a daemon a machine, a shim a container."""
     daemon, pss = parameter("containerd", "daemon_rss"), parameter("containerd", "shim_pss")
     rss = parameter("containerd", "shim_rss", version="1.6")
-    started, quickest = _starts()
     return Layer(
         "containerd",
         "container runtime",
@@ -39,19 +39,22 @@ def containerd() -> Layer:
         slows=factors("container"),
         delays_each=_start(),
         boundary="container",
-        facts=(daemon, rss, pss, started, quickest),
+        facts=(daemon, rss, pss, *_starts()),
     )
 
 
-def _starts() -> tuple[Parameter, Parameter]:
-    return parameter("docker", "create_and_start"), parameter("crun", "create_start_delete")
+def _starts() -> tuple[Parameter, Parameter, Parameter]:
+    return (
+        start("pod", "create and start"),
+        parameter("crun", "create_start_delete"),
+        start("container", "run"),
+    )
 
 
 def _start() -> Interval:
     """Seconds to start a container whose image is there: from crun alone to all of Docker."""
-    started, quickest = _starts()
-    slowest = parameter("docker", "run_empty_container")
-    return Interval(started.amount.value, quickest.amount.low, slowest.amount.high)
+    started, quickest, slowest = (each.amount for each in _starts())
+    return Interval(started.value, quickest.low, slowest.high)
 
 
 def bridge_network() -> Layer:
@@ -73,23 +76,38 @@ def gvisor() -> Layer:
     )
 
 
-def kata() -> Layer:
-    """Kata: each pod in a microVM; what schedulers add to the pod's requests.
+def kata_facts(*, gpu: bool = False) -> tuple[Parameter, ...]:
+    """What schedulers add to the requests of a Kata pod: CPU, memory by default, and at least."""
+    default = "RuntimeClass qemu-nvidia-gpu" if gpu else "RuntimeClass qemu"
+    lightest = default if gpu else "RuntimeClass clh (Cloud Hypervisor)"
+    cpu = parameter("kata", "pod_overhead_cpu", default, version="main")
+    memory = (
+        parameter("kata", "pod_overhead_memory", name, version="main")
+        for name in dict.fromkeys((default, lightest))
+    )
+    return (cpu, *memory)
 
-    From Firecracker or Cloud Hypervisor (130 MiB) to QEMU (320 MiB), which is the default.
+
+def kata_overhead(*, gpu: bool = False) -> Amount:
+    """Cores and bytes that schedulers add to a Kata pod.
+
+    From Firecracker or Cloud Hypervisor (130 MiB) to QEMU (320 MiB), which is the default; a pod
+    with a GPU has QEMU only.
     """
-    light = parameter("kata", "pod_overhead_memory", "RuntimeClass clh")
-    default = parameter("kata", "pod_overhead_memory", "RuntimeClass qemu", version="main")
-    cpu = parameter("kata", "pod_overhead_cpu", "RuntimeClass clh")
-    memory = Interval(default.amount.value, light.amount.low, default.amount.high)
-    boot = boot_time("qemu")
+    cpu, default, *lighter = (each.amount for each in kata_facts(gpu=gpu))
+    least = min(each.low for each in (default, *lighter))
+    return Amount(cpu, Interval(default.value, least, default.high))
+
+
+def kata() -> Layer:
+    """Kata: each pod in a microVM."""
     return Layer(
         "Kata microVM",
         "hypervisor",
-        takes_each=constant(memory, cpu.amount),
+        takes_each=lambda _: kata_overhead(),
         slows=factors("microvm"),
-        delays_each=boot,
+        delays_each=boot_time("qemu"),
         own_kernel=True,
         boundary="virtual machine",
-        facts=(light, default, cpu),
+        facts=(*kata_facts(), start("qemu", "boot")),
     )

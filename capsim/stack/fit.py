@@ -1,4 +1,4 @@
-"""Slow-downs and start times from the measurements that calibrate; test rows are never read.
+"""Slow-downs, and starts of VMs, from the measurements that calibrate; never from test rows.
 
 Each layer has one factor a part of a workload; a benchmark is a mix of parts:
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from capsim.data_files import data_path
 from capsim.stack.interval import Interval
-from capsim.stack.measurements import (
+from capsim.stack.published import (
     Measurement,
     benchmark_mixes,
     device_limit,
@@ -179,46 +179,6 @@ def _linearised(rows: Sequence[Measurement], theta: Floats) -> tuple[Floats, Flo
 def _involved(rows: Sequence[Measurement]) -> Floats:
     mean = np.array([prior.log_mean for prior in priors()])
     return _linearised(rows, mean)[1]
-
-
-@lru_cache(maxsize=1)
-def _boots() -> tuple[list[str], Floats, Floats, float]:
-    """Terms, their values, covariance and scale of log time = VMM + how many at once + tail."""
-    rows = calibrating("boot")
-    terms = sorted({term for row in rows for term in _boot_terms(row.layers[0], *_case(row))})
-    x = np.array(
-        [[term in _boot_terms(row.layers[0], *_case(row)) for term in terms] for row in rows],
-        dtype=np.float64,
-    )
-    y = np.log([observed(row) for row in rows])
-    inverse: Floats = np.linalg.pinv(x.T @ x).astype(np.float64)
-    values = inverse @ x.T @ y
-    left = max(len(rows) - np.linalg.matrix_rank(x), 1)
-    scale = float(np.sqrt(((y - x @ values) ** 2).sum() / left))
-    return terms, values, inverse, scale
-
-
-def _case(row: Measurement) -> tuple[str, str]:
-    level, _, percentile = row.benchmark.partition(" ")
-    return level, percentile
-
-
-def _boot_terms(vmm: str, level: str, percentile: str) -> set[str]:
-    """The terms of one case; the first boot in a row and the median are the reference."""
-    return {vmm, level, percentile} - {"serial", "p50"}
-
-
-def boot_time(vmm: str, level: str = "serial", percentile: str = "p50") -> Interval:
-    """Seconds from the start of the VMM to the guest's init: VMM x how many at once x tail.
-
-    Parameters: vmm "firecracker", "cloud_hypervisor", "qemu", "qemu_qboot"; level "serial",
-    "parallel-50", "parallel-100"; percentile "p50", "p99".
-    """
-    terms, values, inverse, scale = _boots()
-    at = np.array([term in _boot_terms(vmm, level, percentile) for term in terms], dtype=float)
-    middle = float(at @ values)
-    reach = _FITTED * scale * float(np.sqrt(1 + at @ inverse @ at))
-    return Interval(*(float(np.exp(x)) for x in (middle, middle - reach, middle + reach)))
 
 
 def vm_start_time(kind: str) -> Interval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capsim.stack.images.parameters import start
 from capsim.stack.layer import Layer, constant
 from capsim.stack.parameters import parameter
 
@@ -9,15 +10,15 @@ from capsim.stack.parameters import parameter
 def linux() -> Layer:
     """Linux without a desktop, on a host or in a VM; its idle CPU is not counted."""
     memory = parameter("linux", "footprint_memory")
-    start, boot = parameter("linux", "process_start"), parameter("linux", "boot_time")
+    process, boot = parameter("linux", "process_start"), start("vm", "boot")
     return Layer(
         "Linux",
         "guest OS",
         takes_once=constant(memory.amount),
         delays_once=boot.amount,
-        delays_each=start.amount,
+        delays_each=process.amount,
         boundary="process",
-        facts=(memory, boot, start),
+        facts=(memory, boot, process),
     )
 
 

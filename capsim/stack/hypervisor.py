@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from capsim.stack.fit import boot_time
+from capsim.stack.images.parameters import start
+from capsim.stack.images.platforms import boot_time
 from capsim.stack.interval import Interval
 from capsim.stack.layer import Amount, Cost, Layer
 from capsim.stack.parameters import Parameter, parameter, rows_of
@@ -162,7 +163,7 @@ def firecracker() -> Layer:
         own_kernel=True,
         boundary="virtual machine",
         costs=(Cost("no licence; support not priced yet"),),
-        facts=(memory, most),
+        facts=(memory, most, start("firecracker", "boot")),
     )
 
 

@@ -81,8 +81,9 @@ class Interval:
         return self.value, self.low, self.high
 
     def holds(self, number: float) -> bool:
-        """Whether a number lies in the range."""
-        return self.low <= number <= self.high
+        """Whether a number lies in the range; a hair outside it still does."""
+        hair = 1e-9 * abs(number)
+        return self.low - hair <= number <= self.high + hair
 
     def __str__(self) -> str:
         if self.low == self.high:
@@ -105,3 +106,8 @@ def product(factors: Iterable[Interval]) -> Interval:
     for factor in factors:
         result = result * factor
     return result
+
+
+def total(parts: Iterable[Interval]) -> Interval:
+    """All parts added; 0 where there is none."""
+    return sum(parts, ZERO)

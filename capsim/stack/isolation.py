@@ -23,7 +23,10 @@ from capsim.scenario import (
     Unit,
 )
 from capsim.scenario.requests import filter_requests
-from capsim.stack.platform_rows import Row, row, rows
+from capsim.stack.container import kata_facts, kata_overhead
+from capsim.stack.interval import Interval
+from capsim.stack.parameters import Parameter, parameter
+from capsim.stack.serverless import fargate_size, pod_memory_added
 from capsim.topology import has_own_kernel
 
 SHARED, VM_PER_TENANT, GVISOR, KATA, FARGATE = (
@@ -43,7 +46,6 @@ ISOLATIONS = {
 }
 TENANT_LABEL = "capsim/tenant"
 SERVERLESS_NODE = "fargate"
-_MIB = 2**20
 _APART = Assumption(
     name="VM per tenant",
     value="nodes are VMs, and pods of different tenants refuse one another's nodes; pods of "
@@ -159,40 +161,40 @@ def overhead(kind: str, template: Template, end: str = "value") -> Overhead:
     """What an isolation adds to one unit of a template on the cluster's nodes."""
     if kind not in (KATA, GVISOR):
         return Overhead(0, 0)
-    where = "each pod with a GPU" if kind == KATA and asks_gpu(template) else "each pod"
-    cpu = row(kind, "pod_overhead_cpu", where)
-    memory = row(kind, "pod_overhead_memory", where)
-    return Overhead(round(_at(cpu, end)), round(_at(memory, end) * _MIB))
+    cores, memory = (getattr(each, end) for each in _added(kind, asks_gpu(template)))
+    return Overhead(round(cores * 1000), round(memory))
 
 
-def _at(found: Row, end: str) -> float:
-    return {"low": found.low, "value": found.value, "high": found.high}[end]
+def _added(kind: str, gpu: bool) -> tuple[Interval, Interval]:
+    """Cores and bytes for each pod."""
+    if kind == KATA:
+        kata = kata_overhead(gpu=gpu)
+        return kata.cores, kata.memory
+    cpu, memory = _stated(kind)
+    return cpu.amount, memory.amount
+
+
+def _stated(kind: str) -> tuple[Parameter, ...]:
+    """The facts that an isolation's overhead rests on."""
+    if kind == KATA:
+        return (*kata_facts(), *kata_facts(gpu=True))
+    if kind == GVISOR:
+        return tuple(parameter(GVISOR, f"pod_overhead_{name}") for name in ("cpu", "memory"))
+    return (pod_memory_added(),) if kind == FARGATE else ()
 
 
 def billed(template: Template) -> tuple[float, int] | None:
     """VCPU and bytes that EKS Fargate provides for a unit; None where the unit is too large.
 
-    Requests plus what Fargate adds for itself, rounded up to the next allowed pair.
+    Requests plus what Fargate adds for itself, rounded up to the next size that is offered.
     """
     asked = filter_requests(template)
-    cores = asked.get(CPU, 0) / 1000
-    memory = asked.get(MEMORY, 0) + row(FARGATE, "pod_overhead_memory").value * _MIB
-    gib = memory / 2**30
-    for pair in rows():
-        if (pair.platform, pair.parameter) != (FARGATE, "allowed_memory"):
-            continue
-        vcpu = float(pair.applies_to.split()[0])
-        if cores <= vcpu and gib <= pair.high:
-            return vcpu, round(_step_up(gib, pair) * 2**30)
-    return None
-
-
-def _step_up(gib: float, pair: Row) -> float:
-    """The next allowed amount; a step of 0 stands for doubling."""
-    allowed = pair.low
-    while allowed < gib:
-        allowed = allowed * 2 if pair.value == 0 else allowed + pair.value
-    return allowed
+    memory = asked.get(MEMORY, 0) + pod_memory_added().amount.value
+    try:
+        cores, size = fargate_size(asked.get(CPU, 0) / 1000, memory)
+    except ModelError:
+        return None
+    return cores, round(size)
 
 
 def _key(unit: Unit, kind: str, apart: bool) -> str:
@@ -269,9 +271,6 @@ def _remarks(left: int) -> tuple[str, ...]:
 def assumptions(kinds: Iterable[str]) -> tuple[Assumption, ...]:
     """What the chosen isolations rest on."""
     chosen = set(kinds)
-    found = [
-        each.assumption
-        for each in rows()
-        if each.platform in chosen and each.parameter.startswith("pod_overhead")
-    ]
-    return (*found, _APART) if VM_PER_TENANT in chosen else tuple(found)
+    facts = (fact for kind in ISOLATIONS if kind in chosen for fact in _stated(kind))
+    found = tuple(fact.assumption for fact in facts)
+    return (*found, _APART) if VM_PER_TENANT in chosen else found

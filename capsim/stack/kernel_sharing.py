@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from capsim.scenario import Assumption
 from capsim.stack.domains import MACHINES, Domains, Float64, Paths, Rows, grouped
 from capsim.stack.isolation import belongs_to_node
-from capsim.stack.platform_rows import row
+from capsim.stack.parameters import parameter
 from capsim.stack.sharing_story import Story, of_kernel, of_unit
 from capsim.topology import Int32, Int64, Topology, service_units
-
-if TYPE_CHECKING:
-    from capsim.placement import Placement
 
 #: Domain of a fault to (what happens, the row of its rate in data/platforms/isolation.csv).
 FAULTS = {
@@ -47,7 +44,19 @@ _REACH = Assumption(
 )
 
 
-def kernel_sharing(plan: Placement | Topology) -> KernelSharing:
+class Placed(Protocol):
+    """Units on nodes: a `Placement`."""
+
+    @property
+    def topology(self) -> Topology:
+        """What was to be placed."""
+
+    @property
+    def node_of(self) -> Int32:
+        """[U] node of each unit; -1: it waits."""
+
+
+def kernel_sharing(plan: Placed | Topology) -> KernelSharing:
     """Who shares a kernel with whom, and how many pods one fault or escape takes.
 
     Parameters: plan, a placement, or a topology to look at what runs already.
@@ -273,7 +282,7 @@ class KernelSharing:
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
         """What the numbers rest on."""
-        rates = [row("any", rate).assumption for _, rate in FAULTS.values()]
+        rates = [parameter("any", rate).assumption for _, rate in FAULTS.values()]
         stated = self.topology.scenario.assumptions
         return (*stated, _ALIKE, _HOSTS, _REACH, *rates)
 
@@ -329,7 +338,7 @@ def largest_share(domains: Domains, groups: Domains, total: int) -> Float64:
 def _fault(sharing: KernelSharing, domains: Domains) -> dict[str, object]:
     """One row of `faults`."""
     what, rate_name = FAULTS[domains.kind]
-    rate = row("any", rate_name)
+    rate = parameter("any", rate_name).figure
     _, groups = sharing.groups
     whole = largest_share(domains, groups, len(sharing.paths.node_of)) == 1
     carrying = int((domains.sizes > 0).sum())

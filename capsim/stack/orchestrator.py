@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 
-from capsim.stack.interval import Interval
+from capsim.stack.images.platforms import NODE, POD, RUNTIME
+from capsim.stack.interval import Interval, total
 from capsim.stack.layer import Amount, Cost, Layer
 from capsim.stack.node_reserve import ManagedKubernetes, most_pods, node_reserve
 from capsim.stack.parameters import parameter
+
+#: Steps of a node and of a pod whose image is there; the runtime creates and starts the container.
+NODE_FACTS = tuple(leg.parameter for leg in NODE if leg.parameter)
+POD_FACTS = tuple(leg.parameter for leg in POD if leg.parameter and leg.name != RUNTIME)
 
 
 def managed_kubernetes(service: ManagedKubernetes) -> Layer:
     """The node side of EKS, GKE or AKS, by the service's own rule of reserves."""
     reserve = node_reserve(service)
-    pause, start = parameter("kubernetes", "pause_memory"), parameter("kubernetes", "pod_start")
+    pause = parameter("kubernetes", "pause_memory")
     fee = parameter(service, "management_fee")
-    launch = parameter("eks", "node_launch_example")
 
     def kept(node: Amount) -> Amount:
         cores = max(1, math.floor(node.cores.value))
@@ -30,13 +34,8 @@ def managed_kubernetes(service: ManagedKubernetes) -> Layer:
         takes_once=kept,
         takes_each=lambda _: Amount(memory=pause.amount),
         most_guests=lambda node: most_pods(service, max(1, math.floor(node.cores.value))),
-        delays_once=_node_launch(launch.amount),
-        delays_each=start.amount,
+        delays_once=total(fact.amount for fact in NODE_FACTS),
+        delays_each=total(fact.amount for fact in POD_FACTS),
         costs=(Cost(f"{fee.text} USD per hour for the cluster, whatever its size"),),
-        facts=(*reserve.facts, pause, start, fee, launch),
+        facts=(*reserve.facts, pause, fee, *POD_FACTS, *NODE_FACTS),
     )
-
-
-def _node_launch(example: Interval) -> Interval:
-    """AWS gives 120 s as an example; half and double it is a guess."""
-    return Interval(example.value, example.low / 2, example.high * 2)

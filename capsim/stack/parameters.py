@@ -1,9 +1,13 @@
-"""Product facts of data/platforms/*.csv as typed rows, each with its range and its source."""
+"""Facts of data/platforms/*.csv as typed rows, each with its range and its source.
+
+Files of products say of which platform, version and layer a fact is; files of one model
+(contention, start, images) say only what it applies to.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +19,8 @@ from capsim.errors import InputError, ModelError, Problem, clip, nearest
 from capsim.scenario import Assumption
 from capsim.stack.interval import Interval
 
-#: Columns of every file of parameters.
-COLUMNS = (
-    "platform",
-    "version",
-    "layer",
+_PRODUCT = ("platform", "version", "layer")
+_FACT = (
     "parameter",
     "value",
     "low",
@@ -31,7 +32,9 @@ COLUMNS = (
     "verified",
     "note",
 )
-#: How a file of parameters of products begins; the folder holds files of other kinds as well.
+#: Columns of a file of parameters of products; those of one model's begin with `parameter`.
+COLUMNS = (*_PRODUCT, *_FACT)
+#: How a file of products begins; the folder holds files of other kinds as well.
 _FIRST_COLUMNS = "platform,version,layer,parameter,"
 
 #: Factors to the engine's units: bytes, cores, seconds, shares.
@@ -49,9 +52,10 @@ _TO_ENGINE = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One fact about a product: its figure with a range, its unit, where it holds, its source."""
+    """One fact: its figure with a range, its unit, where it holds, its source."""
 
     platform: str
+    """The product; nothing in the files of one model, or "any"."""
     version: str
     layer: str
     name: str
@@ -67,14 +71,27 @@ class Parameter:
     note: str
 
     @property
-    def amount(self) -> Interval:
-        """The figure in bytes, cores, seconds, or as a share; other units as they are.
+    def figure(self) -> Interval:
+        """Value, low and high in `unit`.
 
         Raises: ModelError where the figure is no number.
         """
         if self.interval is None:
             raise ModelError(f"{self.platform} {self.name} is {self.text!r}, not a number.")
-        return self.interval * _TO_ENGINE.get(self.unit, 1.0)
+        return self.interval
+
+    @property
+    def value(self) -> float:
+        """The best value in `unit`."""
+        return self.figure.value
+
+    @property
+    def amount(self) -> Interval:
+        """The figure in bytes, cores, seconds, or as a share; other units as they are.
+
+        Raises: ModelError where the figure is no number.
+        """
+        return self.figure * _TO_ENGINE.get(self.unit, 1.0)
 
     @property
     def assumption(self) -> Assumption:
@@ -82,10 +99,12 @@ class Parameter:
         span = self.interval
         wide = span is not None and span.low < span.high
         guess = "" if self.verified else "unverified: "
+        who = "" if self.platform in ("", "any") else f"{self.platform}: "
+        where = "" if self.applies_to == "any" else f" ({self.applies_to})"
         return Assumption(
-            name=f"{self.platform}: {self.name.replace('_', ' ')} ({self.applies_to})",
+            name=f"{who}{self.name.replace('_', ' ')}{where}",
             value=f"{self.text} {self.unit}".strip(),
-            source=f"{guess}{self.source}, {self.source_date}",
+            source=f"{guess}{self.source}, {self.source_date}".rstrip(", "),
             low=f"{span.low:g}" if span is not None and wide else "",
             high=f"{span.high:g}" if span is not None and wide else "",
         )
@@ -142,6 +161,31 @@ def parameter(platform: str, name: str, applies_to: str = "", *, version: str = 
     return found[0]
 
 
+@lru_cache(maxsize=8)
+def facts(model: str) -> Mapping[tuple[str, str], Parameter]:
+    """The rows of one model's file, data/platforms/`model`.csv, by (applies_to, parameter)."""
+    rows = read_parameters(data_path("platforms", f"{model}.csv"))
+    return {(row.applies_to, row.name): row for row in rows}
+
+
+def fact(model: str, applies_to: str, name: str) -> Parameter:
+    """One row of a model's file.
+
+    Raises: ModelError if there is none of that name for that thing.
+
+    >>> fact("contention", "esxi", "cpu_ready_warning").value
+    5.0
+    """
+    rows = facts(model)
+    if (applies_to, name) not in rows:
+        asked = f"{name} of {applies_to}"
+        known = [f"{key} of {thing}" for thing, key in rows]
+        raise ModelError(
+            f"data/platforms/{model}.csv has no parameter {asked}{nearest(asked, known)}."
+        )
+    return rows[applies_to, name]
+
+
 def parameter_table(platform: str | None = None) -> pd.DataFrame:
     """The facts as a table with the columns of the files; low and high are filled for numbers."""
     rows = [
@@ -163,7 +207,7 @@ def _all() -> tuple[Parameter, ...]:
 
 def _is_of_products(file: Path) -> bool:
     with file.open(encoding="utf-8") as lines:
-        return file.stem != "isolation" and lines.readline().startswith(_FIRST_COLUMNS)
+        return lines.readline().startswith(_FIRST_COLUMNS)
 
 
 def read_parameters(file: Path) -> tuple[Parameter, ...]:
@@ -173,7 +217,7 @@ def read_parameters(file: Path) -> tuple[Parameter, ...]:
     """
     with file.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
+        if tuple(reader.fieldnames or ()) not in (COLUMNS, _FACT):
             raise InputError(
                 Problem(file.name, clip(reader.fieldnames), f"the columns {', '.join(COLUMNS)}")
             )
@@ -212,9 +256,7 @@ def _parameter(row: dict[str, str]) -> Parameter:
     value = _number(row["value"])
     spans = value is not None
     return Parameter(
-        platform=row["platform"],
-        version=row["version"],
-        layer=row["layer"],
+        **{column: row.get(column, "") for column in _PRODUCT},
         name=row["parameter"],
         text=row["value"],
         interval=Interval(float(value), float(row["low"]), float(row["high"]))

@@ -7,9 +7,11 @@ from functools import lru_cache
 
 from capsim.data_files import data_path
 from capsim.errors import ModelError
+from capsim.stack.images.parameters import of_images, start
+from capsim.stack.images.predictions import predicted
 from capsim.stack.interval import Interval
 from capsim.stack.layer import Amount, Cost, Layer, constant
-from capsim.stack.parameters import parameter
+from capsim.stack.parameters import Parameter, parameter
 from capsim.stack.slowdowns import factors
 
 _GIB = 2**30
@@ -47,16 +49,17 @@ def fargate_size(cores: float, memory: float) -> tuple[float, float]:
 
 
 def fargate() -> Layer:
-    """AWS's side: sizes, price and start of a pod."""
+    """AWS's side: sizes, price and start of a pod with an image of 413 MB, pulled each time."""
     cpu_price, memory_price = (
         parameter("fargate", name) for name in ("vcpu_price", "memory_price")
     )
-    start = parameter("fargate_ecs", "task_start_413MB_image")
+    steps = (start("fargate", name) for name in ("place", "start"))
+    begun = (*steps, of_images("fargate", "unpack rate"))
     return Layer(
         "Fargate",
         "serverless",
         sizes=_rounded_up,
-        delays_each=start.amount,
+        delays_each=predicted("fargate-soci-none"),
         costs=(
             Cost(
                 f"{cpu_price.text} USD per vCPU and hour, {memory_price.text} per GB; the hardware "
@@ -66,7 +69,7 @@ def fargate() -> Layer:
                 ),
             ),
         ),
-        facts=(cpu_price, memory_price, start),
+        facts=(cpu_price, memory_price, *begun),
     )
 
 
@@ -82,9 +85,14 @@ def _span(value: float, *others: float) -> Interval:
     return Interval(value, min(value, *others), max(value, *others))
 
 
+def pod_memory_added() -> Parameter:
+    """What EKS adds to each pod's memory before it is rounded up."""
+    return parameter("fargate_eks", "pod_memory_added")
+
+
 def fargate_agent() -> Layer:
     """What EKS adds to a pod before it is rounded up: kubelet, kube-proxy, containerd."""
-    added = parameter("fargate_eks", "pod_memory_added")
+    added = pod_memory_added()
     return Layer(
         "kubelet and containerd of the pod",
         "orchestrator",

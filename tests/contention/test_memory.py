@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capsim.contention import memory_rules as rules
-from capsim.contention.memory import MemoryGroup, MemoryNode, settle_memory
+from capsim.contention.memory import settle_memory
+from capsim.contention.memory_groups import MemoryGroup, MemoryNode
 from capsim.errors import ModelError
 
 GIB, MIB = 2.0**30, 2.0**20

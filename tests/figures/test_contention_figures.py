@@ -7,7 +7,8 @@ import pytest
 
 from capsim.contention.caches import Processor, Tenant, noisy_curve
 from capsim.contention.hypervisor import CpuHost, overcommit_curve
-from capsim.contention.memory import MemoryGroup, MemoryNode, settle_memory
+from capsim.contention.memory import settle_memory
+from capsim.contention.memory_groups import MemoryGroup, MemoryNode
 from capsim.figures.lines import spread
 from capsim.figures.memory_pressure import memory_pressure
 from capsim.figures.noisy_neighbour import noisy_neighbour

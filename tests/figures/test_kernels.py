@@ -10,9 +10,9 @@ import pytest
 from capsim.figures import blast_radius, isolation_frontier, isolation_prices, kernels
 from capsim.figures.isolation import line_labels
 from capsim.figures.kernel_discs import MOST_MACHINES, discs, legend, tenant_ranks
+from capsim.placement.isolation_price import IsolationPrices
 from capsim.scenario import Scenario, Template, Unit
 from capsim.stack.isolation import ISOLATIONS
-from capsim.stack.isolation_price import IsolationPrices
 from capsim.stack.kernel_sharing import KernelSharing, kernel_sharing
 from capsim.topology import compile_scenario
 from tests.figures.builders import HOSTILE, node, plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from capsim.data_files import data_path
-from capsim.panels.common import DeckTray
+from capsim.panels.panel import DeckTray
 from capsim.panels.pulls import image_pulls
 from capsim.stack.images import image
 

@@ -14,6 +14,7 @@ from capsim.stack import orchestrator
 from capsim.stack.compare import Host, UnitSize, compare_stacks
 from capsim.stack.interval import Interval, as_interval
 from capsim.stack.layer import Amount
+from capsim.stack.parameters import fact
 from capsim.stack.platform import fill
 from capsim.stack.platforms import FIVE_STACKS, platform, platforms
 from capsim.stack.serverless import fargate_size
@@ -151,7 +152,13 @@ def test_stronger_isolation_is_told_in_order():
 def test_starts_are_those_of_the_layers_that_start():
     vm, pod, task = (compared()[key].platform for key in ("kvm", "eks", "fargate"))
     assert pod.start.value < vm.start.value < task.start.value
-    assert pod.start_with_machine.value == pytest.approx(pod.start.value + 120)
+    node = ("scale-up noticed", "join"), ("call", "allocate", "boot")
+    launch = sum(
+        fact("start", what, step).value
+        for what, steps in zip(("node", "vm"), node, strict=True)
+        for step in steps
+    )
+    assert pod.start_with_machine.value == pytest.approx(pod.start.value + launch)
     assert vm.start_with_machine == vm.start
     assert task.start.holds(57)
 

@@ -10,6 +10,8 @@ from capsim.data_files import data_path
 from capsim.errors import InputError, ModelError
 from capsim.stack.parameters import (
     COLUMNS,
+    fact,
+    facts,
     parameter,
     parameter_table,
     parameters,
@@ -45,6 +47,23 @@ def test_what_is_not_verified_has_a_range_to_carry():
     for row in parameters():
         if not row.verified and row.interval is not None:
             assert row.interval.low < row.interval.high, row
+
+
+def test_a_guess_says_so_in_what_results_state():
+    for row in parameters():
+        assert row.assumption.source.startswith("unverified: ") is not row.verified
+    faults = parameter("any", "kernel_panics").assumption
+    assert (faults.name, faults.low, faults.high) == ("kernel panics (one kernel)", "0.01", "0.25")
+
+
+def test_the_rows_of_a_model_say_only_what_they_apply_to():
+    for model in ("contention", "start", "images"):
+        rows = read_parameters(data_path("platforms", f"{model}.csv"))
+        assert len(facts(model)) == len(rows), "a fact stands twice"
+        assert {row.platform for row in rows} == {""}
+    assert fact("images", "lazy", "read at start").figure.low == 0.03
+    with pytest.raises(ModelError, match=r"start\.csv has no parameter bot of vm \(did you mean"):
+        fact("start", "vm", "bot")
 
 
 def test_amounts_come_in_the_units_of_the_engine():

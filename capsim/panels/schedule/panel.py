@@ -16,16 +16,11 @@ from capsim.figures.words import safe
 from capsim.panels.common import (
     Afterwards,
     Controls,
-    DeckTray,
-    Message,
-    Numbers,
-    buttons,
     get_ready,
-    link_to_file,
     menu,
-    shown,
     slider,
 )
+from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
 from capsim.panels.schedule import words
 from capsim.panels.schedule.picture import SUBTITLE, curve_table, picture, update
@@ -59,20 +54,18 @@ def will_it_schedule(
     return WillItSchedule(topology, tray)
 
 
-class WillItSchedule:
+class WillItSchedule(Panel):
     """The panel; `panel.controls.drained.value = 20` moves a slider from code."""
 
     def __init__(self, topology: Topology, tray: DeckTray) -> None:
-        self.tray = tray
+        super().__init__(tray)
         self.controls = _controls(topology)
-        self.message, self.said = Message(), Message()
-        self.numbers = Numbers(lambda: self.tables)
         self._topology = topology
         self._tiles = widgets.HTML()
         self._ask: Asked
         self.answer: Answer
         get_ready({"placing": self._begin, "first moves": self._foresee, "words": self._show})
-        self.widget = self._laid_out()
+        self.widget = self._laid_out(self._tiles, self.figure)
         self._afterwards = Afterwards(
             (_SOON, self._show), (_STILL, self._foresee), (_AT_REST, self.numbers.refresh)
         )
@@ -146,37 +139,6 @@ class WillItSchedule:
             told.append(f"requests of {' and '.join(at.resources)} × {at.factor:g}")
         told += [f"growth {at.growth:.0%}"] if at.growth else []
         return told + ([f"without zone {safe(at.zone)}"] if at.zone else [])
-
-    def add_to_deck(self, *_: object) -> None:
-        """Collect the picture as it stands."""
-        with self.said.errors():
-            self.tray.add(self.slide())
-        count = len(self.tray.slides)
-        self.said.say(f"{count} slide{'' if count == 1 else 's'} collected")
-
-    def save_deck(self, *_: object) -> None:
-        """Write all slides that were collected."""
-        self.said.say("Writing the deck …")
-        with self.said.errors():
-            file = self.tray.save()
-            self.said.say(f"Saved {file}", link=link_to_file(file))
-
-    def reset(self, *_: object) -> None:
-        """Put every control back."""
-        self.controls.reset()
-
-    def _laid_out(self) -> Any:
-        actions = buttons(
-            ("Reset", "Put every control back", self.reset),
-            ("Add to deck", "Collect the picture as it stands", self.add_to_deck),
-            ("Save deck", f"Write {self.tray.file} with all slides", self.save_deck),
-        )
-        bar = widgets.HBox([*actions, self.said.widget], layout={"margin": "10px 0"})
-        parts = [self.controls.widget, self.message.widget, self._tiles, self.figure]
-        return widgets.VBox([*parts, bar, self.numbers.widget], layout={"max_width": "1180px"})
-
-    def _ipython_display_(self) -> None:
-        shown(self.widget)
 
 
 def _controls(topology: Topology) -> Controls:

@@ -11,11 +11,12 @@ import plotly.graph_objects as go
 
 from capsim.figures import theme
 from capsim.figures.resources import Float32
-from capsim.figures.words import capital, resource_name, safe, shorten
+from capsim.figures.words import safe, shorten
+from capsim.panels.picture import add_curves, add_key, curve_key, curve_points, move_curves
 from capsim.panels.schedule.question import Answer
 
 SUBTITLE = "Left: requested share of each node, from full to empty. Right: what waits, by reason"
-_NOW, _AS_IT_IS, _BARS, _NAMES = "now", "as it is", "bars", "names"
+_BARS, _NAMES = "bars", "names"
 _ROWS = 5
 """Reasons that are shown; the last row is for all others if there are more."""
 _ABOVE = 0.36
@@ -27,27 +28,11 @@ _MOST_LETTERS = 40
 def picture(answer: Answer, before: Answer, names: Sequence[str]) -> go.Figure:
     """The nodes from full to empty, dotted as they were, beside the reasons to wait."""
     figure = theme.blank()
-    colours = theme.resource_colours(names)
-    for when, shown, line in (
-        (_AS_IT_IS, before, {"width": 1.5, "dash": "dot"}),
-        (_NOW, answer, {"width": 3}),
-    ):
-        for name, (x, y) in shown.curves(names).items():
-            label = capital(resource_name(name))
-            figure.add_scatter(
-                x=x,
-                y=y,
-                name=label,
-                meta=when,
-                mode="lines",
-                line={"color": colours[name], "shape": "hv", **line},
-                hovertemplate=f"{label}, {when}: node %{{x:,.0f}} is %{{y:.0f}} % full"
-                "<extra></extra>",
-                showlegend=False,
-            )
+    add_curves(figure, answer.curves(names), before.curves(names), thing="node")
     _add_reasons(figure, answer)
     _axes(figure)
-    _keys(figure, [(capital(resource_name(name)), colours[name]) for name in names])
+    add_key(figure, curve_key(names), x=_LEFT_END, side="right")
+    add_key(figure, "<b>Why they wait</b>", x=_RIGHT_START, side="left")
     return figure
 
 
@@ -125,38 +110,13 @@ def _axes(figure: go.Figure) -> None:
     )
 
 
-def _keys(figure: go.Figure, resources: Sequence[tuple[str, str]]) -> None:
-    parts = [f"<span style='color:{colour}'><b>━ {name}</b></span>" for name, colour in resources]
-    parts.append(f"<span style='color:{theme.SOFT}'>┄ {_AS_IT_IS}</span>")
-    for text, x, side in (
-        ("&nbsp;&nbsp; ".join(parts), _LEFT_END, "right"),
-        ("<b>Why they wait</b>", _RIGHT_START, "left"),
-    ):
-        figure.add_annotation(
-            name="key",
-            text=text,
-            x=x,
-            y=1,
-            xref="paper",
-            yref="paper",
-            xanchor=side,
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 14},
-        )
-
-
 def update(widget: Any, answer: Answer, names: Sequence[str]) -> None:
     """Moves the lines and bars of the widget to an answer, as one redraw."""
-    lines = [trace for trace in widget.data if trace.meta == _NOW]
     (bars,) = (trace for trace in widget.data if trace.meta == _BARS)
     (labels,) = (trace for trace in widget.data if trace.meta == _NAMES)
     lengths, told = reason_rows(answer)
     with widget.batch_update():
-        for line, (x, y) in zip(lines, answer.curves(names).values(), strict=True):
-            if x[-1] != line.x[-1]:
-                line.x = x
-            line.y = y
+        move_curves(widget, answer.curves(names))
         bars.x = lengths
         if list(labels.text) != told:
             labels.text = told
@@ -164,8 +124,4 @@ def update(widget: Any, answer: Answer, names: Sequence[str]) -> None:
 
 def curve_table(answer: Answer, names: Sequence[str]) -> pd.DataFrame:
     """The points of the lines."""
-    columns: dict[str, Any] = {}
-    for name, (x, y) in answer.curves(names).items():
-        plain = resource_name(name).lower().replace(" ", "_")
-        columns |= {f"{plain}_node": x, f"{plain}_requested_percent": y}
-    return pd.DataFrame(columns)
+    return curve_points(answer.curves(names), thing="node")

@@ -122,6 +122,7 @@ def _copy(unit: Unit, number: int) -> Unit:
             "name": f"{unit.name}+{number}",
             "node": None,
             "started_s": None,
+            "created_s": None,
             "terminating": False,
         }
     )
@@ -185,6 +186,6 @@ def _replicas(
         name = f"{workload.name}-{number}"
         own = {_ORDINAL: str(number), _OWN_NAME: name}
         labels = {key: own.get(key, value) for key, value in original.labels.items()}
-        changes = {"name": name, "labels": labels, "node": None, "started_s": None}
-        added.append(original.model_copy(update={**changes, "terminating": False}))
+        fresh = {"node": None, "started_s": None, "created_s": None, "terminating": False}
+        added.append(original.model_copy(update={"name": name, "labels": labels, **fresh}))
     return tuple(added)

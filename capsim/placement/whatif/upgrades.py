@@ -15,9 +15,8 @@ from capsim.placement.place import place
 from capsim.placement.result import Placement
 from capsim.placement.whatif.draining import drain, uncordon
 from capsim.placement.whatif.nodes import add_machines, remove_nodes
-from capsim.placement.whatif.selection import is_tied
-from capsim.scenario import Assumption, Node, Unit
-from capsim.topology import Topology, compile_scenario
+from capsim.scenario import Assumption, Node
+from capsim.topology import Topology
 
 #: Labels by which managed Kubernetes names its pools: AKS, GKE, EKS, Karpenter; the first counts.
 POOL_LABELS = (
@@ -190,28 +189,7 @@ def _step(
 
 def _with_surge(topology: Topology, names: Sequence[str]) -> Topology:
     """With a new node like each of those named, with DaemonSet units and static pods of its own."""
-    if not names:
-        return topology
     models = {node.name: node for node in topology.scenario.nodes if node.name in names}
-    wide, substitute = topology, {}
     for name in names:
-        wide = add_machines(wide, models[name], 1)
-        substitute[name] = wide.scenario.nodes[-1].name
-    tied = [unit for unit in wide.scenario.units if is_tied(unit) and not unit.terminating]
-    added = tuple(
-        _tied_copy(unit, substitute[home])
-        for unit in tied
-        if (home := unit.pinned or unit.node) in substitute
-    )
-    return compile_scenario(
-        wide.scenario.model_copy(update={"units": (*wide.scenario.units, *added)})
-    )
-
-
-def _tied_copy(unit: Unit, node: str) -> Unit:
-    name = f"{unit.name}@{node}"
-    if unit.pinned is not None:
-        return unit.model_copy(
-            update={"name": name, "pinned": node, "node": None, "started_s": None}
-        )
-    return unit.model_copy(update={"name": name, "node": node, "owner": f"Node/{node}"})
+        topology = add_machines(topology, models[name], 1)
+    return topology

@@ -10,7 +10,8 @@ import pandas as pd
 
 from capsim.data_files import data_path
 from capsim.scenario import Assumption
-from capsim.stack.images.span import Span, of_images
+from capsim.stack.images.parameters import of_images
+from capsim.stack.interval import Interval, total
 
 MB = 1e6
 _PREFIX = re.compile(r"^(?:(?:docker\.io|index\.docker\.io)/)?(?:library/)?")
@@ -23,7 +24,7 @@ class Base:
     """A base image: gzip bytes of each layer, lowest first."""
 
     reference: str
-    layers: tuple[Span, ...]
+    layers: tuple[Interval, ...]
     """MB compressed."""
     known: str
     """How it was found: "listed", "other version", "other variant", "unknown"."""
@@ -32,9 +33,9 @@ class Base:
     """The row that the sizes come from, name:tag."""
 
     @property
-    def compressed_mb(self) -> Span:
+    def compressed_mb(self) -> Interval:
         """All layers together."""
-        return Span.total(self.layers)
+        return total(self.layers)
 
 
 def base_image(reference: str) -> Base:
@@ -100,10 +101,10 @@ def _base(reference: str, rows: pd.DataFrame, known: str) -> Base:
         "other variant": "other variant",
     }[known]
     middle = float(row["compressed_size_mb"])
-    by = of_images("base image", doubt).span
+    by = of_images("base image", doubt).figure
     sizes = rows["compressed_size_mb"]
     least, most = float(sizes.min()), float(sizes.max())
-    whole = Span(middle, min(middle * by.low, least), max(middle * by.high, most))
+    whole = Interval(middle, min(middle * by.low, least), max(middle * by.high, most))
     listed = f"{row['image']}:{row['tag']}"
     taken = "" if known == "listed" else f", taken from {listed} ({known})"
     assumption = Assumption(
@@ -117,7 +118,7 @@ def _base(reference: str, rows: pd.DataFrame, known: str) -> Base:
     return Base(reference, _layers(row, whole), known, assumption, listed)
 
 
-def _layers(row: pd.Series, whole: Span) -> tuple[Span, ...]:
+def _layers(row: pd.Series, whole: Interval) -> tuple[Interval, ...]:
     """Layers as the row's note lists them; else the first half the bytes, the rest alike."""
     noted = re.match(r"(?:.*?; )?layers: ([\d., a-zA-Z]+)", str(row["note"]))
     sizes = [float(each) for each in re.findall(r"\d+(?:\.\d+)?", noted[1])] if noted else []
@@ -141,6 +142,6 @@ def _unknown(reference: str, tag: str) -> Base:
         high=f"{high:g}",
         source="10th, 50th and 90th percentile of data/catalogue/registry_limits.csv; guess",
     )
-    rest = Span(middle, low, high) * ((1 - _FIRST_SHARE) / 4)
-    first = Span(middle, low, high) * _FIRST_SHARE
+    rest = Interval(middle, low, high) * ((1 - _FIRST_SHARE) / 4)
+    first = Interval(middle, low, high) * _FIRST_SHARE
     return Base(reference, (first, rest, rest, rest, rest), "unknown", assumption)

@@ -13,8 +13,8 @@ from capsim.scenario import Assumption
 from capsim.scenario.dockerfile import BuildContext, Dockerfile, Instruction, Stage
 from capsim.scenario.dockerfile import sources as sources_of
 from capsim.stack.images.bases import Base, base_image
+from capsim.stack.images.parameters import of_images
 from capsim.stack.images.result import Change, Image, Layer, Step
-from capsim.stack.images.span import Span, of_images
 from capsim.stack.images.steps import (
     NOTHING,
     Added,
@@ -24,6 +24,7 @@ from capsim.stack.images.steps import (
     copies_source,
     makes_layer,
 )
+from capsim.stack.interval import Interval, as_interval, total
 
 
 def image(
@@ -94,7 +95,7 @@ class _Builder:
         fetch = Added(what="base image")
         if base is not None:
             self.assumptions.append(base.assumption)
-            fetch.build_s = base.compressed_mb / of_images("build", "download").span
+            fetch.build_s = base.compressed_mb / of_images("build", "download").figure
         told = f"FROM {stage.base}"
         self.steps.append(
             Step(stage.index, stage.line, None, told, fetch, frozenset({"everything"}))
@@ -106,13 +107,13 @@ class _Builder:
     def _base_layers(self, base: Base | None, stage: Stage) -> list[Layer]:
         if base is None:
             return []
-        ratio = of_images("image", "compression").span
+        ratio = of_images("image", "compression").figure
         key = base.catalogued or base.reference
         return [
             Layer(
                 _digest(key, str(at)),
                 size,
-                Span(size.value * ratio.value, size.low * ratio.low, size.high * ratio.high),
+                Interval(size.value * ratio.value, size.low * ratio.low, size.high * ratio.high),
                 f"{stage.base}, layer {at + 1}",
                 True,
                 stage.line,
@@ -149,14 +150,14 @@ class _Builder:
 
     def _from_elsewhere(self, instruction: Instruction, stages: tuple[int, ...]) -> Added:
         """COPY --from: of a stage at most what the stage added, of an image a range."""
-        added = Added(build_s=of_images("build", "step").span)
+        added = Added(build_s=of_images("build", "step").figure)
         if not stages:
             size = added.guess("fetched file")
             added.what = "files of another image"
         else:
             size = _share_of_stage(instruction, stages[0], self.steps)
             added.what = f"files of stage {self.dockerfile.stages[stages[0]].name or stages[0]}"
-        added.take(size, size * (1 / of_images("image", "compression").span.value), NOTHING)
+        added.take(size, size * (1 / of_images("image", "compression").figure.value), NOTHING)
         return added
 
     def _add_layer(self, stage: Stage, instruction: Instruction, added: Added) -> None:
@@ -225,19 +226,19 @@ _MEANT = (
 )
 
 
-def _share_of_stage(instruction: Instruction, stage: int, steps: list[Step]) -> Span:
+def _share_of_stage(instruction: Instruction, stage: int, steps: list[Step]) -> Interval:
     """What a COPY takes from a stage: what its path means, else a part of all the stage added."""
     own = [step for step in steps if step.stage == stage and step.instruction is not None]
     path = " ".join(instruction.words[:-1])
     for words, kinds in _MEANT:
         made = [s for s in own if any(c.kind in kinds for c in s.added.commands)]
         if any(word in path for word in words) and made:
-            whole = Span.total(step.added.unpacked_mb for step in made)
-            return Span(whole.value, 0.5 * whole.low, whole.high)
+            whole = total(step.added.unpacked_mb for step in made)
+            return Interval(whole.value, 0.5 * whole.low, whole.high)
     if any(command.kind == "compile" for step in own for command in step.added.commands):
-        return of_images("build", "compiled program").span
-    whole = Span.total(step.added.unpacked_mb for step in own)
-    return Span(0.5 * whole.value, 0.01 * whole.low, max(whole.high, 0.01))
+        return of_images("build", "compiled program").figure
+    whole = total(step.added.unpacked_mb for step in own)
+    return Interval(0.5 * whole.value, 0.01 * whole.low, max(whole.high, 0.01))
 
 
 _RUNTIMES = {
@@ -296,11 +297,11 @@ def sized_image(
     first = base_share / 2 if below > 1 else base_share
     shares = [first, *[(base_share - first) / max(below - 1, 1)] * (below - 1)]
     shares += [(1 - base_share) / (layers - below)] * (layers - below)
-    ratio = of_images("image", "compression").span
+    ratio = of_images("image", "compression").figure
     found = [_sized(name, at, compressed_mb * share, at < below) for at, share in enumerate(shares)]
     if unpacked_mb is not None:
         exact = unpacked_mb / compressed_mb
-        ratio = Span.exact(exact)
+        ratio = as_interval(exact)
     return Image(
         name=name,
         layers=tuple(replace(x, unpacked_mb=ratio * x.compressed_mb.value) for x in found),
@@ -319,6 +320,6 @@ _MOST_MB = 1e6
 
 def _sized(name: str, at: int, size: float, of_base: bool) -> Layer:
     told = f"layer {at + 1}"
-    exact = Span.exact(size)
+    exact = as_interval(size)
     digest = _digest("base" if of_base else name, str(at), f"{size:.6f}")
     return Layer(digest, exact, exact, told, of_base, 0)

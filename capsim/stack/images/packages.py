@@ -13,20 +13,22 @@ from functools import cache
 import pandas as pd
 
 from capsim.data_files import data_path
-from capsim.stack.images.span import Parameter, Span, of_images, parameters
+from capsim.stack.images.parameters import of_images
+from capsim.stack.interval import Interval, as_interval, total
+from capsim.stack.parameters import Parameter, facts
 
 #: Versions differ from those measured; half again either way covers most of a package's history.
-_OTHER_VERSION = Span(1.0, 0.7, 1.3)
+_OTHER_VERSION = Interval(1.0, 0.7, 1.3)
 
 
 @dataclass(frozen=True)
 class Installed:
     """What an installation leaves in a layer, and what it takes."""
 
-    unpacked_mb: Span
-    compressed_mb: Span
-    download_mb: Span
-    packages: Span
+    unpacked_mb: Interval
+    compressed_mb: Interval
+    download_mb: Interval
+    packages: Interval
     """How many, with all they need."""
     unknown: tuple[str, ...] = ()
     """Names that no table has."""
@@ -65,21 +67,21 @@ def _pip(names: tuple[str, ...]) -> Installed:
     table, every = _python(), with_needs(names)
     known = table.loc[[name for name in every if name in table.index]]
     unknown = tuple(name for name in every if name not in table.index)
-    guess = Span.total(unmeasured(name).span for name in unknown)
+    guess = total(unmeasured(name).figure for name in unknown)
     sums = known[["installed_mb", "layer_gzip_mb", "wheel_mb"]].astype(float).sum().to_dict()
-    squeeze = of_images("image", "compression").span
+    squeeze = of_images("image", "compression").figure
     return Installed(
         unpacked_mb=_OTHER_VERSION * sums["installed_mb"] + guess,
         compressed_mb=_OTHER_VERSION * sums["layer_gzip_mb"] + _squeezed(guess, squeeze),
         download_mb=_OTHER_VERSION * sums["wheel_mb"] + _squeezed(guess, squeeze),
-        packages=Span.exact(float(len(every))),
+        packages=as_interval(float(len(every))),
         unknown=unknown,
     )
 
 
 def unmeasured(name: str) -> Parameter:
     """The range of a Python package that was not measured: its own, or that of any package."""
-    own = parameters("images").get(("build", f"pip {name}"))
+    own = facts("images").get(("build", f"pip {name}"))
     return own or of_images("build", "unknown pip package")
 
 
@@ -92,35 +94,37 @@ def apt(names: Sequence[str], *, recommends: bool) -> Installed:
     plain = [name.split("=")[0].split(":")[0] for name in names]
     known = table.loc[[name for name in plain if name in table.index]]
     unknown = tuple(name for name in plain if name not in table.index)
-    guess = of_images("build", "unknown apt package").span * len(unknown)
+    guess = of_images("build", "unknown apt package").figure * len(unknown)
     # Shared needs: at least the largest package comes whole.
     largest = float(known["installed_mb"].max()) if len(known) else 0.0
     total = float(known["installed_mb"].sum())
-    added = Span(total, max(largest, 0.5 * total), 1.2 * total) + guess
+    added = Interval(total, max(largest, 0.5 * total), 1.2 * total) + guess
     if recommends:
-        added = added * of_images("build", "recommends").span
+        added = added * of_images("build", "recommends").figure
     count = float(known["packages"].sum()) + 5 * len(unknown)
-    packed = _squeezed(added, of_images("image", "compression").span)
-    return Installed(added, packed, packed, Span(count, 1, 2 * count), unknown)
+    packed = _squeezed(added, of_images("image", "compression").figure)
+    return Installed(added, packed, packed, Interval(count, 1, 2 * count), unknown)
 
 
 def npm(direct: int | None) -> Installed:
     """`npm install` of so many direct dependencies; None: package.json is not there."""
-    count = of_images("build", "npm packages").span if direct is None else Span.exact(float(direct))
-    added = of_images("build", "npm package").span * count
-    packed = _squeezed(added, of_images("image", "compression").span)
+    count = (
+        of_images("build", "npm packages").figure if direct is None else as_interval(float(direct))
+    )
+    added = of_images("build", "npm package").figure * count
+    packed = _squeezed(added, of_images("image", "compression").figure)
     return Installed(added, packed, packed, count)
 
 
 def apk(names: Sequence[str]) -> Installed:
     """`apk add`: no table, a range for each."""
-    added = of_images("build", "unknown apk package").span * len(names)
-    packed = _squeezed(added, of_images("image", "compression").span)
-    return Installed(added, packed, packed, Span.exact(float(len(names))), tuple(names))
+    added = of_images("build", "unknown apk package").figure * len(names)
+    packed = _squeezed(added, of_images("image", "compression").figure)
+    return Installed(added, packed, packed, as_interval(float(len(names))), tuple(names))
 
 
-def _squeezed(unpacked: Span, ratio: Span) -> Span:
+def _squeezed(unpacked: Interval, ratio: Interval) -> Interval:
     """Compressed bytes: the low end of one goes with the low end of the other."""
-    return Span(
+    return Interval(
         unpacked.value / ratio.value, unpacked.low / ratio.value, unpacked.high / ratio.value
     )

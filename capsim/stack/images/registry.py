@@ -17,8 +17,9 @@ from capsim.data_files import data_path
 from capsim.errors import ModelError, nearest
 from capsim.scenario import Assumption
 from capsim.stack.images import _kernels
+from capsim.stack.images.parameters import of_images
 from capsim.stack.images.result import Image, Layer
-from capsim.stack.images.span import Parameter, of_images
+from capsim.stack.parameters import Parameter
 
 Cache = Literal["cold", "base", "warm"]
 """What nodes have: nothing, the base image's layers, or every layer."""
@@ -30,17 +31,17 @@ _MOST_NODES = 15_000
 class Links:
     """How fast bytes move and are unpacked; MB/s (10^6 bytes)."""
 
-    node_mb_s: float = of_images("pull", "node bandwidth").span.value
+    node_mb_s: float = of_images("pull", "node bandwidth").figure.value
     """What one node takes from the registry."""
-    stream_mb_s: float = of_images("pull", "stream bandwidth").span.value
+    stream_mb_s: float = of_images("pull", "stream bandwidth").figure.value
     """One connection, so one layer."""
-    registry_mb_s: float = of_images("pull", "registry bandwidth").span.value
+    registry_mb_s: float = of_images("pull", "registry bandwidth").figure.value
     """All nodes together."""
-    unpack_mb_s: float = of_images("pull", "unpack rate").span.value
+    unpack_mb_s: float = of_images("pull", "unpack rate").figure.value
     """Of unpacked bytes on one node."""
-    layers_at_once: int = int(of_images("containerd", "layers at once").span.value)
-    images_at_once: int = int(of_images("kubelet", "images at once").span.value)
-    request_s: float = of_images("pull", "request").span.value
+    layers_at_once: int = int(of_images("containerd", "layers at once").figure.value)
+    images_at_once: int = int(of_images("kubelet", "images at once").figure.value)
+    request_s: float = of_images("pull", "request").figure.value
     """Before the first byte, for each image."""
 
     def __post_init__(self) -> None:

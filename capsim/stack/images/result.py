@@ -11,8 +11,8 @@ import pandas as pd
 from capsim.errors import ModelError, nearest
 from capsim.scenario import Assumption
 from capsim.scenario.dockerfile import BuildContext, Dockerfile, Instruction
-from capsim.stack.images.span import Span
 from capsim.stack.images.steps import NOTHING, Added, makes_layer
+from capsim.stack.interval import Interval, total
 
 Change = Literal["nothing", "source", "dependencies", "everything"]
 _CHANGES: tuple[Change, ...] = ("nothing", "source", "dependencies", "everything")
@@ -24,8 +24,8 @@ class Layer:
 
     digest: str
     """Stands for the content: the same base, instructions and files give the same."""
-    compressed_mb: Span
-    unpacked_mb: Span
+    compressed_mb: Interval
+    unpacked_mb: Interval
     told: str
     """The instruction, or the base image."""
     of_base: bool
@@ -63,14 +63,14 @@ class Image:
     assumptions: tuple[Assumption, ...] = field(default=())
 
     @property
-    def compressed_mb(self) -> Span:
+    def compressed_mb(self) -> Interval:
         """What a registry stores and a node pulls."""
-        return Span.total(layer.compressed_mb for layer in self.layers)
+        return total(layer.compressed_mb for layer in self.layers)
 
     @property
-    def unpacked_mb(self) -> Span:
+    def unpacked_mb(self) -> Interval:
         """What a node keeps unpacked."""
-        return Span.total(layer.unpacked_mb for layer in self.layers)
+        return total(layer.unpacked_mb for layer in self.layers)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -113,7 +113,7 @@ class Image:
             }
         )
 
-    def build_s(self, changed: Change = "everything") -> Span:
+    def build_s(self, changed: Change = "everything") -> Interval:
         """Seconds of a build after a change, with stages side by side as BuildKit does.
 
         Raises: ModelError for a change that is none of nothing, source, dependencies, everything,
@@ -123,7 +123,7 @@ class Image:
             raise ModelError(f"no change {changed!r}{nearest(changed, _CHANGES)}.")
         if not self.steps:
             raise ModelError(f"{self.name} has no Dockerfile to build; begin with 'scale'.")
-        ends: dict[int, Span] = {}
+        ends: dict[int, Interval] = {}
         for step in self.steps:
             stage = self.dockerfile.stages[step.stage]
             begins = [ends.get(step.stage, NOTHING), *(ends[s] for s in step.waits_for)]
@@ -133,14 +133,14 @@ class Image:
             ends[step.stage] = _latest(begins) + took
         return ends[self.dockerfile.target]
 
-    def pushed_mb(self, changed: Change = "everything") -> Span:
+    def pushed_mb(self, changed: Change = "everything") -> Interval:
         """Compressed MB that go to the registry after a change; what is there stays there."""
-        return Span.total(layer.compressed_mb for layer in self._new(changed))
+        return total(layer.compressed_mb for layer in self._new(changed))
 
-    def exported_mb(self, changed: Change = "everything") -> Span:
+    def exported_mb(self, changed: Change = "everything") -> Interval:
         """Unpacked MB that are compressed after a change: own layers, never the base's."""
         new = (layer for layer in self._new(changed) if not layer.of_base)
-        return Span.total(layer.unpacked_mb for layer in new)
+        return total(layer.unpacked_mb for layer in new)
 
     def _new(self, changed: Change) -> list[Layer]:
         lines = {
@@ -199,9 +199,9 @@ class Image:
         return html
 
 
-def _range(span: Span, unit: str) -> str:
+def _range(span: Interval, unit: str) -> str:
     return f"{span.value:.3g} {unit} ({span.low:.3g} to {span.high:.3g})"
 
 
-def _latest(spans: list[Span]) -> Span:
-    return Span(*(max(getattr(s, end) for s in spans) for end in ("value", "low", "high")))
+def _latest(spans: list[Interval]) -> Interval:
+    return Interval(*(max(getattr(s, end) for s in spans) for end in ("value", "low", "high")))

@@ -11,6 +11,8 @@ from capsim.errors import ModelError, nearest
 from capsim.readers.deployment import Deployed, ReadinessProbe, ServiceType, read_deployment
 from capsim.scenario import Assumption
 from capsim.stack.images import _kernels
+from capsim.stack.images.draws import Samples, drawn
+from capsim.stack.images.parameters import of_images, start
 from capsim.stack.images.platforms import (
     APPLICATION,
     MONITORS,
@@ -26,8 +28,8 @@ from capsim.stack.images.platforms import (
 )
 from capsim.stack.images.registry import CACHES, Cache, Links, columns
 from capsim.stack.images.result import Change, Image
-from capsim.stack.images.span import Samples, Span, of_images, start
 from capsim.stack.images.timeline import Begin, Starts, StartUp, Timed
+from capsim.stack.interval import Interval
 
 SAMPLES = 2000
 _MOST_CELLS = 4_000_000
@@ -119,13 +121,13 @@ class _Run:
         self.rng, self.samples, self.replicas = rng, samples, replicas
         self.steps: list[Timed] = []
 
-    def shared(self, span: Span) -> Samples:
+    def shared(self, span: Interval) -> Samples:
         """[samples] one draw for all replicas."""
-        return span.sample(self.rng, (self.samples,))
+        return drawn(span, self.rng.standard_normal(self.samples))
 
-    def each(self, span: Span) -> Samples:
+    def each(self, span: Interval) -> Samples:
         """[samples, replicas] one draw a replica."""
-        return span.sample(self.rng, (self.samples, self.replicas))
+        return drawn(span, self.rng.standard_normal((self.samples, self.replicas)))
 
     def step(
         self, phase: str, name: str, begin: Samples, took: Samples, source: str | Assumption
@@ -145,16 +147,16 @@ def _build(run: _Run, image: Image, changed: Change) -> Samples:
     at = run.step(
         "build", "build steps", at, run.shared(built), f"{len(image.steps)} steps, summed"
     )
-    exported = image.exported_mb(changed) / of_images("push", "gzip rate").span
+    exported = image.exported_mb(changed) / of_images("push", "gzip rate").figure
     packing = of_images("push", "gzip rate").assumption
     at = run.step("build", "compress layers", at, run.shared(exported), packing)
-    sent = image.pushed_mb(changed) / of_images("push", "push bandwidth").span
-    sent += of_images("push", "request").span
+    sent = image.pushed_mb(changed) / of_images("push", "push bandwidth").figure
+    sent += of_images("push", "request").figure
     at = run.step(
         "push", "push", at, run.shared(sent), of_images("push", "push bandwidth").assumption
     )
     client = of_images("apply", "client")
-    return run.step("deploy", "apply", at, run.shared(client.span), client.assumption)
+    return run.step("deploy", "apply", at, run.shared(client.figure), client.assumption)
 
 
 def _pull(
@@ -178,7 +180,7 @@ def _pull(
     ]
     rates = _rates(run, own, links)
     if lazy:
-        read = run.shared(of_images("lazy", "read at start").span)[:, None]
+        read = run.shared(of_images("lazy", "read at start").figure)[:, None]
         size, unpacked = size * read, unpacked * read
     ready = np.empty((run.samples, 1))
     fixed = links or Links()
@@ -202,7 +204,7 @@ def _pull(
 def _rates(run: _Run, own: Way, links: Links | None) -> dict[str, Samples]:
     names = ("node bandwidth", "stream bandwidth", "registry bandwidth", "unpack rate", "request")
     if links is None:
-        return {name: run.shared(rate(own.rates, name).span) for name in names}
+        return {name: run.shared(rate(own.rates, name).figure) for name in names}
     fixed = (
         links.node_mb_s,
         links.stream_mb_s,
@@ -234,9 +236,9 @@ def _unit(
             at = run.step("start", leg.name, at, run.each(span), start(monitor, "boot").assumption)
         else:
             stated = leg.parameter.assumption
-            at = run.step("start", leg.name, at, run.each(leg.parameter.span), stated)
+            at = run.step("start", leg.name, at, run.each(leg.parameter.figure), stated)
     own_start = application(image.runtime, platform)
-    return at, run.step("start", APPLICATION, at, run.each(own_start.span), own_start.assumption)
+    return at, run.step("start", APPLICATION, at, run.each(own_start.figure), own_start.assumption)
 
 
 def _ready(
@@ -254,7 +256,9 @@ def _ready(
         at = end
     for leg in own.ready:
         assert leg.parameter is not None
-        at = run.step("ready", leg.name, at, run.each(leg.parameter.span), leg.parameter.assumption)
+        at = run.step(
+            "ready", leg.name, at, run.each(leg.parameter.figure), leg.parameter.assumption
+        )
     return at
 
 
@@ -265,14 +269,14 @@ def _balanced(
     if begin == "build":
         made = start("pod", "balancer")
         there = run.step(
-            "balancer", "load balancer", decided, run.shared(made.span), made.assumption
+            "balancer", "load balancer", decided, run.shared(made.figure), made.assumption
         )
         answers = np.maximum(answers, there)
     elif platform.startswith("pod"):
         return answers
     checks = start("pod", "health checks")
     return run.step(
-        "balancer", "health checks", answers, run.shared(checks.span), checks.assumption
+        "balancer", "health checks", answers, run.shared(checks.figure), checks.assumption
     )
 
 

@@ -12,12 +12,13 @@ from capsim.scenario.dockerfile import BuildContext, ContextFile, Instruction
 from capsim.stack.images import packages
 from capsim.stack.images.commands import Command, commands, removes
 from capsim.stack.images.packages import Installed
-from capsim.stack.images.span import Span, of_images
+from capsim.stack.images.parameters import of_images
+from capsim.stack.interval import Interval, as_interval
 
 MB = 1e6
 #: Instructions that change the file system; the others only write into the configuration.
 LAYER_KEYWORDS = ("ADD", "COPY", "RUN", "WORKDIR")
-NOTHING = Span.exact(0.0)
+NOTHING = as_interval(0.0)
 #: Files that name packages and seldom change; everything else in a context is source.
 _MANIFESTS = [
     "*requirements*.txt", "requirements*.in", "package.json", "package-lock.json",
@@ -34,26 +35,26 @@ _COMPRESSED = (".gz", ".zip", ".jar", ".whl", ".png", ".jpg", ".mp4", ".xz", ".z
 class Added:
     """What one instruction adds."""
 
-    unpacked_mb: Span = NOTHING
-    compressed_mb: Span = NOTHING
-    build_s: Span = NOTHING
+    unpacked_mb: Interval = NOTHING
+    compressed_mb: Interval = NOTHING
+    build_s: Interval = NOTHING
     what: str = ""
     assumptions: list[Assumption] = field(default_factory=list)
-    kept_cache_mb: Span = NOTHING
+    kept_cache_mb: Interval = NOTHING
     """Of it: caches and lists that nobody needs."""
     commands: list[Command] = field(default_factory=list)
 
-    def take(self, unpacked: Span, compressed: Span, seconds: Span) -> None:
+    def take(self, unpacked: Interval, compressed: Interval, seconds: Interval) -> None:
         """Add some more."""
         self.unpacked_mb += unpacked
         self.compressed_mb += compressed
         self.build_s += seconds
 
-    def guess(self, name: str, count: float = 1.0) -> Span:
+    def guess(self, name: str, count: float = 1.0) -> Interval:
         """A parameter of images.csv, noted as an assumption."""
         found = of_images("build", name)
         self.assumptions.append(found.assumption)
-        return found.span * count
+        return found.figure * count
 
 
 def added_by(instruction: Instruction, context: BuildContext | None) -> Added:
@@ -63,14 +64,14 @@ def added_by(instruction: Instruction, context: BuildContext | None) -> Added:
     if instruction.keyword in ("COPY", "ADD"):
         return _copy(instruction, context)
     if instruction.keyword == "WORKDIR":
-        tiny = Span.exact(0.001)
-        return Added(tiny, tiny, of_images("build", "step").span * 0.2, "folder")
+        tiny = as_interval(0.001)
+        return Added(tiny, tiny, of_images("build", "step").figure * 0.2, "folder")
     return Added(what="configuration")
 
 
 def _run(instruction: Instruction, context: BuildContext | None) -> Added:
     text = " ".join(instruction.words) if instruction.json_form else instruction.command
-    added = Added(build_s=of_images("build", "step").span)
+    added = Added(build_s=of_images("build", "step").figure)
     added.commands = commands(text, instruction.environment)
     told = []
     for command in added.commands:
@@ -82,9 +83,9 @@ def _run(instruction: Instruction, context: BuildContext | None) -> Added:
     return added
 
 
-def _install(added: Added, found: Installed, manager: str, seconds_each: Span) -> str:
-    down = of_images("build", "download").span
-    write = of_images("build", "install rate").span
+def _install(added: Added, found: Installed, manager: str, seconds_each: Interval) -> str:
+    down = of_images("build", "download").figure
+    write = of_images("build", "install rate").figure
     took = found.download_mb / down + found.unpacked_mb / write + seconds_each * found.packages
     added.take(found.unpacked_mb, found.compressed_mb, took)
     for name in found.unknown:
@@ -110,15 +111,15 @@ def _pip(
         if listed is None:
             unread.append(f"pip: packages of {file}, which was not read")
             count = added.guess("pip packages")
-            each = of_images("build", "unknown pip package").span
+            each = of_images("build", "unknown pip package").figure
             added.take(
-                each * count, each * count * 0.4, of_images("build", "pip package").span * count
+                each * count, each * count * 0.4, of_images("build", "pip package").figure * count
             )
         else:
             names += listed
     told = ""
     if names:
-        each = of_images("build", "pip package").span
+        each = of_images("build", "pip package").figure
         told = _install(added, packages.pip(names), "pip", each)
     no_cache = "--no-cache-dir" in command.options
     no_cache |= instruction.environment.get("PIP_NO_CACHE_DIR", "").lower() in (
@@ -146,7 +147,7 @@ def _cache_mounted(instruction: Instruction) -> bool:
     return any("type=cache" in mount for mount in mounts)
 
 
-def _keep(added: Added, size: Span) -> None:
+def _keep(added: Added, size: Interval) -> None:
     """A cache stays in the layer: compressed already."""
     added.take(size, size, NOTHING)
     added.kept_cache_mb += size
@@ -159,22 +160,22 @@ def _keep_lists(added: Added, instruction: Instruction) -> None:
         and not removes(added.commands, "/var/lib/apt/lists")
         and not _cache_mounted(instruction)
     ):
-        _keep(added, of_images("build", "apt lists").span)
+        _keep(added, of_images("build", "apt lists").figure)
 
 
 def _apt(added: Added, command: Command, *_: object) -> str:
     recommends = not {"--no-install-recommends"} & command.options
     found = packages.apt(command.packages, recommends=recommends)
-    return _install(added, found, "apt", of_images("build", "apt package").span)
+    return _install(added, found, "apt", of_images("build", "apt package").figure)
 
 
 def _apt_update(added: Added, *_: object) -> str:
-    added.take(NOTHING, NOTHING, of_images("build", "apt update").span)
+    added.take(NOTHING, NOTHING, of_images("build", "apt update").figure)
     return ""
 
 
 def _apk(added: Added, command: Command, *_: object) -> str:
-    return _install(added, packages.apk(command.packages), "apk", Span(0.1, 0.03, 0.4))
+    return _install(added, packages.apk(command.packages), "apk", Interval(0.1, 0.03, 0.4))
 
 
 def _npm(added: Added, command: Command, _: object, context: BuildContext | None) -> str:
@@ -184,18 +185,18 @@ def _npm(added: Added, command: Command, _: object, context: BuildContext | None
     if direct is None:
         added.guess("npm packages")
     added.guess("npm package")
-    return _install(added, packages.npm(direct), "npm", of_images("build", "npm time").span)
+    return _install(added, packages.npm(direct), "npm", of_images("build", "npm time").figure)
 
 
 def _compile(added: Added, *_: object) -> str:
-    size, ratio = added.guess("compiled program"), of_images("image", "compression").span
+    size, ratio = added.guess("compiled program"), of_images("image", "compression").figure
     added.take(size, size * (1 / ratio.value), added.guess("compile"))
     return "compiled program"
 
 
 def _fetch(added: Added, *_: object) -> str:
     size = added.guess("fetched file")
-    added.take(size, size * 0.8, size / of_images("build", "download").span)
+    added.take(size, size * 0.8, size / of_images("build", "download").figure)
     return "fetched file"
 
 
@@ -219,10 +220,10 @@ _RULES: dict[str, _Rule] = {
 
 
 def _copy(instruction: Instruction, context: BuildContext | None) -> Added:
-    step = of_images("build", "step").span
+    step = of_images("build", "step").figure
     if instruction.heredocs:
         written = sum(len(each.content.encode()) for each in instruction.heredocs) / MB
-        return Added(Span.exact(written), Span.exact(written), step, "text in the Dockerfile")
+        return Added(as_interval(written), as_interval(written), step, "text in the Dockerfile")
     added = Added(build_s=step)
     paths = instruction.words[:-1]
     if any("://" in path or path.startswith("git@") for path in paths):
@@ -230,16 +231,15 @@ def _copy(instruction: Instruction, context: BuildContext | None) -> Added:
         return added
     if context is None:
         size = added.guess("source")
-        added.take(size, size * (1 / of_images("source", "compression").span.value), NOTHING)
+        added.take(size, size * (1 / of_images("source", "compression").figure.value), NOTHING)
         added.what = "source (no folder read)"
         return added
     files = copied(instruction, context)
     whole = sum(file.size_bytes for file in files) / MB
     packed = sum(file.size_bytes for file in files if file.path.endswith(_COMPRESSED)) / MB
-    ratio = of_images("source", "compression").span
-    squeezed = Span.exact(whole - packed)
-    small = Span(squeezed.value / ratio.value, squeezed.low / ratio.high, squeezed.high / ratio.low)
-    added.take(Span.exact(whole), small + Span.exact(packed), NOTHING)
+    ratio = of_images("source", "compression").figure
+    small = (whole - packed) / ratio
+    added.take(as_interval(whole), small + as_interval(packed), NOTHING)
     added.what = f"{len(files):,} file{'' if len(files) == 1 else 's'}"
     return added
 

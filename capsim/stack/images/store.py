@@ -11,8 +11,8 @@ import pandas as pd
 from capsim.data_files import data_path
 from capsim.errors import ModelError
 from capsim.scenario import Assumption
+from capsim.stack.images.parameters import of_images
 from capsim.stack.images.result import Image, Layer
-from capsim.stack.images.span import of_images
 
 
 def unique_layers(images: Iterable[Image]) -> list[Layer]:
@@ -40,7 +40,7 @@ class Stored:
     @property
     def to_collect_mb(self) -> float:
         """What the kubelet would delete: above 85 % of the disk, down to 80 %."""
-        begins, ends = (of_images("kubelet", f"collection {x}").span.value / 100 for x in _ENDS)
+        begins, ends = (of_images("kubelet", f"collection {x}").figure.value / 100 for x in _ENDS)
         over = self.node_mb - ends * self.disk_mb
         return max(0.0, over) if self.disk_share >= begins else 0.0
 

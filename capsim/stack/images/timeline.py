@@ -12,8 +12,8 @@ import pandas as pd
 from capsim.errors import ModelError, nearest
 from capsim.readers.deployment import ServiceType
 from capsim.scenario import Assumption
+from capsim.stack.images.draws import Samples
 from capsim.stack.images.platforms import Platform
-from capsim.stack.images.span import Samples
 
 Begin = Literal["build", "scale"]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import capsim as cs
 from capsim.errors import ModelError
 from capsim.placement.whatif import add_machines, grow
+from capsim.scenario import Quota
 from tests.placement.builders import HOSTNAME, cluster, examples, node, nodes, nodes_of, pod, pods
 
 MIX = cs.compile_scenario(
@@ -72,6 +73,17 @@ def test_more_than_doubling_copies_some_units_several_times():
 
 def test_units_that_are_pinned_do_not_grow():
     assert not any("agent" in name for name in added(grow(MIX, 5)))
+
+
+def test_copies_of_pods_that_live_are_new_to_a_quota():
+    quota = Quota(name="all", namespace="default", hard={"pods": "2"})
+    scenario = cluster(nodes(1), pods(2, on="n1", cpu="1"), quotas=(quota,))
+    lived = tuple(unit.model_copy(update={"created_s": 5.0}) for unit in scenario.units)
+    topology = cs.compile_scenario(scenario.replace(units=lived))
+    for grown in (grow(topology, 0.5), grow(topology, 1)):
+        plan = cs.place(grown)
+        assert set(nodes_of(plan)[2:]) == {None}
+        assert plan.pending["message"].str.contains("exceeded quota").all()
 
 
 def test_units_that_run_grow_by_units_that_wait():
@@ -205,6 +217,31 @@ def test_every_added_machine_is_a_host_of_its_own():
         {HOSTNAME: "a+2", "pool": "x"},
     ]
     assert add_machines(MIX, node("a"), 1).scenario.nodes[3].labels == {}
+
+
+def test_an_added_machine_brings_daemons_and_static_pods_of_its_own():
+    units = [
+        pod("agent", on="n1", pinned="n1", cpu="1"),
+        pod("proxy", on="n1", cpu="500m"),
+        pod("web", on="n1", cpu="1"),
+        pod("other", on="n2", pinned="n2", cpu="1"),
+    ]
+    scenario = cluster(nodes(2), units)
+    owners = ("DaemonSet/agent", "Node/n1", "ReplicaSet/web", "DaemonSet/agent")
+    owned = tuple(
+        unit.model_copy(update={"owner": owner, "created_s": 1.0})
+        for unit, owner in zip(scenario.units, owners, strict=True)
+    )
+    topology = cs.compile_scenario(scenario.replace(units=owned))
+    more = add_machines(topology, topology.scenario.nodes[0], 2)
+    assert added(more, topology) == ["agent@n1+1", "proxy@n1+1", "agent@n1+2", "proxy@n1+2"]
+    assert agrees_with_its_scenario(more)
+    assert [unit.owner for unit in more.scenario.units[5:]] == [
+        *("Node/n1+1", "DaemonSet/agent", "Node/n1+2")
+    ]
+    assert all(unit.created_s is None for unit in more.scenario.units[4:])
+    assert nodes_of(cs.place(more))[4:] == ["n1+1", "n1+1", "n1+2", "n1+2"]
+    assert add_machines(topology, node("n9"), 1).scenario.units == topology.scenario.units
 
 
 def test_added_machines_take_what_waited():

@@ -7,10 +7,12 @@ import pytest
 
 from capsim.errors import InputError, ModelError
 from capsim.readers.deployment import ReadinessProbe, read_deployment
+from capsim.stack.images.draws import drawn
 from capsim.stack.images.estimate import sized_image
 from capsim.stack.images.platforms import PLATFORMS, boot_percentiles, boot_time
-from capsim.stack.images.span import Span, parameters
 from capsim.stack.images.start import compare_starts, start_up
+from capsim.stack.interval import Interval
+from capsim.stack.parameters import facts
 from tests.stack.images.builders import FLASK, flask
 
 
@@ -96,9 +98,10 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
 
 
 def test_a_range_is_drawn_with_its_own_percentiles():
-    drawn = Span(10, 4, 40).sample(np.random.default_rng(0), (200_000,))
-    assert np.percentile(drawn, [5, 50, 95]) == pytest.approx([4, 10, 40], rel=0.02)
-    assert (Span(0, 0, 9).sample(np.random.default_rng(0), (9,)) == 0).all()
+    z = np.random.default_rng(0).standard_normal(200_000)
+    ends = np.percentile(drawn(Interval(10, 4, 40), z), [5, 50, 95])
+    assert ends == pytest.approx([4, 10, 40], rel=0.02)
+    assert (drawn(Interval(0, 0, 9), z) == 0).all()
 
 
 def test_boots_at_once_slow_each_other_and_more_of_them_more():
@@ -109,13 +112,13 @@ def test_boots_at_once_slow_each_other_and_more_of_them_more():
 
 def test_every_parameter_has_a_source_a_date_and_ends_in_order():
     for table in ("start", "images"):
-        for each in parameters(table).values():
+        for each in facts(table).values():
             assert each.source
-            assert each.date
-            assert each.span.low <= each.span.value <= each.span.high, each
+            assert each.source_date
+            assert each.figure.low <= each.figure.value <= each.figure.high, each
             if each.source.startswith("guess"):
                 assert not each.verified
-                assert each.span.low < each.span.high, each
+                assert each.figure.low < each.figure.high, each
 
 
 @pytest.mark.parametrize(

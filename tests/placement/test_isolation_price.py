@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 import capsim as cs
-from capsim.scenario import Container, Node, Port, Scenario, Template, Unit
-from capsim.stack.isolation import ISOLATIONS, SERVERLESS_NODE, billed, isolate, overhead
-from capsim.stack.isolation_price import (
+from capsim.placement.isolation_price import (
     WORK,
     isolation_frontier,
     isolation_prices,
     slowdowns,
     try_isolation,
 )
+from capsim.scenario import Container, Node, Port, Scenario, Template, Unit
+from capsim.stack.isolation import ISOLATIONS, SERVERLESS_NODE, billed, isolate, overhead
 from capsim.stack.kernel_sharing import kernel_sharing
-from capsim.stack.platform_rows import row, rows
 
 MIB, GIB = 2**20, 2**30
 
@@ -146,7 +145,7 @@ def test_a_limit_of_pods_on_a_node_spreads_them_over_more_machines():
     free, tight = (try_isolation(two_tenants(), pods_per_node=n) for n in (None, 2))
     assert tight.sharing.kernels.most_lost == 2
     assert (free.machines_added, tight.waiting_more) == (0, 0)
-    assert tight.machines == 3 + 3  # an agent and a pod on each of the 3; the other 5 in pairs
+    assert tight.machines == 3 + 5  # an agent and a pod on each
 
 
 def test_units_that_run_are_placed_anew():
@@ -210,13 +209,3 @@ def test_slowdowns_are_given_for_every_work_with_ranges():
     assert len(table) == len(ISOLATIONS) * len(WORK)
     assert (table["low_x"] <= table["slowdown_x"]).all()
     assert (table["slowdown_x"] <= table["high_x"]).all()
-
-
-def test_rows_state_ranges_and_sources_and_a_guess_says_so():
-    for each in rows():
-        assert each.low <= each.high
-        assert each.source
-        if not each.verified:
-            assert each.assumption.source.startswith("not verified")
-    with pytest.raises(cs.ModelError, match="no row 'x' of 'kata'"):
-        row("kata", "x")

@@ -21,11 +21,12 @@ from capsim.stack.isolation import (
     ISOLATIONS,
     SHARED,
     TENANT_LABEL,
+    assumptions,
     billed,
     isolate,
 )
 from capsim.stack.kernel_sharing import KernelSharing, kernel_sharing
-from capsim.stack.platform_rows import row, rows
+from capsim.stack.parameters import Parameter, parameter
 from capsim.topology import Topology, compile_scenario, is_serverless
 
 Rows = NDArray[np.int64]
@@ -256,12 +257,14 @@ def isolation_prices(
     listed = list(kinds)
     waiting = waiting_shared(cluster)
     table = pd.DataFrame([_price(cluster, kind, waiting) for kind in listed])
-    stated = [
-        each.assumption
-        for each in rows()
-        if each.platform in listed and each.parameter != "allowed_memory"
-    ]
-    return IsolationPrices(table, slowdowns(listed), tuple(stated))
+    stated = (*assumptions(listed), *(each.assumption for each in _stated(listed)))
+    return IsolationPrices(table, slowdowns(listed), stated)
+
+
+def _stated(kinds: Sequence[str]) -> list[Parameter]:
+    """How isolations slow work, and how often a way out of them becomes public."""
+    names = ("published_escapes", *(f"slowdown_{work}" for work in WORK))
+    return [parameter(kind, name) for kind in kinds for name in names]
 
 
 def _price(cluster: Scenario, kind: str, waiting: Rows) -> dict[str, object]:
@@ -269,7 +272,7 @@ def _price(cluster: Scenario, kind: str, waiting: Rows) -> dict[str, object]:
         try_isolation(cluster, default=kind, end=end, waiting=waiting)
         for end in ("low", "value", "high")
     )
-    escapes = row(kind, "published_escapes")
+    escapes = parameter(kind, "published_escapes").figure
     units = max(1, len(cluster.units))
     return {
         "isolation": kind,
@@ -296,9 +299,9 @@ def _price(cluster: Scenario, kind: str, waiting: Rows) -> dict[str, object]:
 
 def slowdowns(kinds: Iterable[str] = tuple(ISOLATIONS)) -> pd.DataFrame:
     """Time that work takes relative to a shared kernel: isolation, work, value, low, high."""
-    listed = [(kind, work, row(kind, f"slowdown_{work}")) for kind in kinds for work in WORK]
+    listed = [(kind, work, parameter(kind, f"slowdown_{work}")) for kind in kinds for work in WORK]
     return pd.DataFrame(
-        [(k, w, r.value, r.low, r.high, r.verified, r.source) for k, w, r in listed],
+        [(k, w, *r.figure.ends, r.verified, r.source) for k, w, r in listed],
         columns=["isolation", "work", "slowdown_x", "low_x", "high_x", "verified", "source"],
     )
 
