@@ -34,7 +34,8 @@ from capsim.panels.common import (
 )
 from capsim.panels.panel import DeckTray, Panel
 from capsim.panels.picture import live
-from capsim.placement.isolation_price import Isolated, isolation_frontier, try_isolation
+from capsim.placement.isolation_price import isolation_frontier
+from capsim.placement.isolation_trial import Isolated, try_isolation
 from capsim.scenario import Scenario
 from capsim.stack.domains import Paths
 from capsim.stack.isolation import ISOLATIONS, SHARED, belongs_to_node

@@ -11,7 +11,7 @@ from pptx import Presentation
 import capsim as cs
 from capsim.figures.isolation import STRIKES, frontier_traces
 from capsim.panels import DeckTray, WhoSharesMyKernel, who_shares_my_kernel
-from capsim.placement.isolation_price import try_isolation
+from capsim.placement.isolation_trial import try_isolation
 from capsim.scenario import Node, Scenario, Template, Unit
 from capsim.topology import Topology
 

@@ -10,8 +10,8 @@ from capsim.placement.isolation_price import (
     isolation_frontier,
     isolation_prices,
     slowdowns,
-    try_isolation,
 )
+from capsim.placement.isolation_trial import try_isolation
 from capsim.scenario import Container, Node, Port, Scenario, Template, Unit
 from capsim.stack.isolation import ISOLATIONS, SERVERLESS_NODE, billed, isolate, overhead
 from capsim.stack.kernel_sharing import kernel_sharing
