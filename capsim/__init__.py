@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from capsim.placement.defragmentation.evictor import Evictor
     from capsim.placement.defragmentation.result import Defragmentation
     from capsim.placement.headroom import headroom, headroom_curve, headroom_together
-    from capsim.placement.isolation_price import isolation_frontier, isolation_prices, try_isolation
+    from capsim.placement.isolation_price import isolation_frontier, isolation_prices
+    from capsim.placement.isolation_trial import try_isolation
     from capsim.placement.packing import MachineShare, compare_packers, pack
     from capsim.placement.place import place
     from capsim.placement.result import Placement
@@ -157,8 +158,8 @@ _PUBLIC = {
     "capsim.placement.isolation_price": (
         "isolation_frontier",
         "isolation_prices",
-        "try_isolation",
     ),
+    "capsim.placement.isolation_trial": ("try_isolation",),
     "capsim.placement": (
         "Defragmentation",
         "Evictor",
