@@ -40,7 +40,7 @@ def cpu_limits(*, tray: DeckTray | None = None) -> CpuLimits:
 
     >>> cs.panels.cpu_limits()
     """
-    return CpuLimits(tray or DeckTray(title="CPU limits and latency"))
+    return CpuLimits(tray or DeckTray("cpu-limits.pptx", title="CPU limits and latency"))
 
 
 @lru_cache(maxsize=16)

@@ -57,7 +57,9 @@ def how_many_machines(
     >>> cs.panels.how_many_machines(cs.read("cluster.yaml"))
     """
     topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
-    tray = tray or DeckTray(title=f"Capacity plan: {topology.scenario.name}")
+    tray = tray or DeckTray(
+        "how-many-machines.pptx", title=f"Capacity plan: {topology.scenario.name}"
+    )
     return HowManyMachines(topology, machine_shapes(topology, catalogue), tray)
 
 

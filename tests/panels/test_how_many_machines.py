@@ -206,6 +206,33 @@ def test_slides_are_collected_and_saved(sample: Topology, tmp_path):
     assert any("growth 50%" in each for each in text)
 
 
+def test_a_deck_of_somebody_else_is_never_overwritten(sample: Topology, tmp_path):
+    wanted = tmp_path / "plan.pptx"
+    wanted.write_text("another's")
+    panel = cs.panels.how_many_machines(sample, tray=DeckTray(wanted))
+    panel.add_to_deck()
+    panel.save_deck()
+    assert wanted.read_text() == "another's"
+    assert panel.said.text == f"Saved {tmp_path / 'plan-2.pptx'}"
+    panel.add_to_deck()
+    panel.save_deck()
+    assert panel.said.text == f"Saved {tmp_path / 'plan-2.pptx'}"
+    assert len(list(tmp_path.iterdir())) == 2
+    panel.reset()
+    assert panel.said.text == ""
+
+
+def test_each_panel_has_a_deck_of_its_own(sample: Topology):
+    made = [
+        cs.panels.how_many_machines(sample),
+        cs.panels.will_it_schedule(sample),
+        cs.panels.vm_or_container(),
+        cs.panels.cpu_limits(),
+        cs.panels.who_shares_my_kernel(sample.scenario),
+    ]
+    assert len({panel.tray.file for panel in made}) == len(made)
+
+
 def test_an_empty_deck_is_not_saved(panel: HowManyMachines):
     panel.save_deck()
     assert panel.said.text == "The deck has no slides yet: add one first."
