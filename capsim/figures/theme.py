@@ -16,10 +16,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from capsim.figures import words
+from capsim.figures.in_notebook import HouseFigure
 from capsim.scenario import CPU, EPHEMERAL_STORAGE, GPU_MILLI, MEMORY, PODS, Assumption
 
 WIDTH, HEIGHT = 1120, 630
-"""Pixels, 16:9: fits a notebook's column; pictures are made at twice that."""
+"""Pixels, 16:9; pictures are made at twice that, notebooks show less (see `in_notebook`)."""
 
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 INK, SOFT, FAINT, GRID = "#1B2733", "#5B6875", "#98A3AE", "#E6EAEE"
@@ -210,7 +211,7 @@ def _template() -> go.layout.Template:
 
 def blank(*, left: int = 76, right: int = 48, bottom: int = 92) -> go.Figure:
     """An empty figure in the house theme, at slide size; margins in pixels."""
-    return go.Figure(
+    return HouseFigure(
         layout={
             "template": _template(),
             "width": WIDTH,
