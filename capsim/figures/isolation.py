@@ -94,7 +94,7 @@ def now_trace(machines: float, pods: float) -> go.Scatter:
     return go.Scatter(
         x=np.array([machines], np.float32),
         y=np.array([pods], np.float32),
-        name="now",
+        name="your choice",
         mode="markers",
         marker={"size": 19, "color": theme.AT_RISK, "line": {"color": theme.PAPER, "width": 2.5}},
         hovertemplate="your choice: %{x:,.0f} machines, %{y:.3g} pods<extra></extra>",

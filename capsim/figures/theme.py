@@ -6,6 +6,7 @@ the same thing has the same colour in every figure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -173,6 +174,19 @@ def band_name(low: float, high: float) -> str:
 def percent_ticks(values: Sequence[float] = (0, 25, 50, 75, 100)) -> dict[str, Any]:
     """Ticks of an axis or a colour bar in percent."""
     return {"tickvals": list(values), "ticktext": [f"{value:.0f} %" for value in values]}
+
+
+def log_ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks of a logarithmic axis between two values: at least three, at most eight."""
+    tens = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        ticks = [step * 10.0**ten for ten in tens for step in steps]
+        ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if len(ticks) >= 3:
+            break
+    else:
+        ticks = [float(f"{value:.2g}") for value in np.geomspace(low, high, 3)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
 
 
 @cache

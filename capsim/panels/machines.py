@@ -14,7 +14,7 @@ from capsim import catalogue as bundled
 from capsim.errors import CapsimError, ModelError
 from capsim.figures import resources, theme
 from capsim.figures.groups import group_by_shape
-from capsim.figures.words import safe
+from capsim.figures.words import count, safe
 from capsim.panels import words
 from capsim.panels.common import (
     Afterwards,
@@ -37,6 +37,7 @@ _STRATEGIES = {
     "MostAllocated: fill up": "MostAllocated",
     "RequestedToCapacityRatio: by a curve": "RequestedToCapacityRatio",
 }
+_ROUNDS = 6
 _SOON, _STILL, _AT_REST = 0.01, 0.06, 0.3
 """Seconds: until the picture is on its way; without a move; without one for longer."""
 
@@ -174,14 +175,37 @@ class HowManyMachines(Panel):
         return theme.finish(figure, self.headline, SUBTITLE, footnote, self.plan.assumptions)
 
     def add_machines(self, *_: object) -> None:
-        """Add what the waiting units would need, to see what the scheduler makes of it."""
+        """Add what the waiting units would need, and again what the scheduler left waiting.
+
+        Ends when nobody waits who could fit, when more machines let nobody else in, at the end of
+        the slider, or after a few rounds.
+        """
+        slider, start = self.controls.machines, self.controls.machines.value
+        for number in range(1, _ROUNDS + 1):
+            before, waiting = slider.value, len(self.plan.waiting)
+            wanted = before + self.answer.needs.count
+            if wanted == before or before == slider.max:
+                break
+            self.said.say(f"Round {number}: {wanted - before:,} more machines …")
+            slider.value = min(wanted, slider.max)
+            if len(self.plan.waiting) >= waiting:
+                slider.value = before
+                break
+        self.said.say(self._added(start))
+
+    def _added(self, start: int) -> str:
+        """What adding machines came to."""
         slider = self.controls.machines
         wanted = slider.value + self.answer.needs.count
-        slider.value = min(wanted, slider.max)
-        if wanted > slider.max:
-            self.said.say(
-                f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
-            )
+        if slider.value < wanted and slider.value == slider.max:
+            return f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
+        told = f"{count(slider.value - start, 'machine')} added"
+        able = len(self.plan.waiting) - self.answer.held_by_none
+        if able:
+            kind = words.kind(self.answer)
+            verb = "waits" if able == 1 else "wait"
+            return f"{told}; {count(able, kind)} still {verb}, though a tighter packing has room."
+        return f"{told}; the scheduler packs less tightly than the tile's estimate."
 
 
 def _controls(topology: Topology, shapes: list[str]) -> Controls:
