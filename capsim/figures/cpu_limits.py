@@ -253,4 +253,5 @@ def contention_title(result: Contention) -> str:
         half = "most want all they can get"
     if not short and not throttled:
         return f"All {units:,} units get what they want; {half}"
-    return f"{short:,} of {units:,} units get too little CPU, {throttled:,} are throttled; {half}"
+    head = f"{short:,} of {units:,} units get too little CPU"
+    return f"{head}, {throttled:,} are throttled; {half}" if throttled else f"{head}; {half}"

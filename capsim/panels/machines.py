@@ -181,31 +181,35 @@ class HowManyMachines(Panel):
         the slider, or after a few rounds.
         """
         slider, start = self.controls.machines, self.controls.machines.value
+        helps = True
         for number in range(1, _ROUNDS + 1):
             before, waiting = slider.value, len(self.plan.waiting)
-            wanted = before + self.answer.needs.count
-            if wanted == before or before == slider.max:
+            more = self.answer.needs.count
+            if not more or before == slider.max:
                 break
-            self.said.say(f"Round {number}: {wanted - before:,} more machines …")
-            slider.value = min(wanted, slider.max)
-            if len(self.plan.waiting) >= waiting:
+            self.said.say(f"Round {number}: {count(more, 'more machine')} …")
+            slider.value = min(before + more, slider.max)
+            helps = len(self.plan.waiting) < waiting
+            if not helps:
                 slider.value = before
                 break
-        self.said.say(self._added(start))
+        self.said.say(self._added(slider.value - start, helps))
 
-    def _added(self, start: int) -> str:
+    def _added(self, machines: int, helps: bool) -> str:
         """What adding machines came to."""
-        slider = self.controls.machines
-        wanted = slider.value + self.answer.needs.count
-        if slider.value < wanted and slider.value == slider.max:
+        slider, more = self.controls.machines, self.answer.needs.count
+        if more and slider.value == slider.max:
+            wanted = slider.value + more
             return f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
-        told = f"{count(slider.value - start, 'machine')} added"
+        told = f"{count(machines, 'machine')} added"
         able = len(self.plan.waiting) - self.answer.held_by_none
-        if able:
-            kind = words.kind(self.answer)
-            verb = "waits" if able == 1 else "wait"
-            return f"{told}; {count(able, kind)} still {verb}, though a tighter packing has room."
-        return f"{told}; the scheduler packs less tightly than the tile's estimate."
+        if not able:
+            return f"{told}: nobody waits who fits such a machine."
+        waits = f"{count(able, words.kind(self.answer))} still {'waits' if able == 1 else 'wait'}"
+        if not helps:
+            why = "others are spread onto them, or rules keep these away"
+            return f"{told}; {waits}, and more such machines let nobody else in: {why}."
+        return f"{told}; {waits}: the scheduler packs less tightly. Click again to add more."
 
 
 def _controls(topology: Topology, shapes: list[str]) -> Controls:

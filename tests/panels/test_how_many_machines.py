@@ -74,8 +74,23 @@ def test_the_machines_that_are_needed_can_be_added_with_a_click(panel: HowManyMa
     panel.controls.growth.value = 50
     needed = panel.answer.needs.count
     panel.add_machines()
-    assert panel.controls.machines.value == needed > 0
-    assert len(panel.plan.offered) == 20 + needed
+    assert panel.controls.machines.value >= needed > 0
+    assert len(panel.plan.offered) == 20 + panel.controls.machines.value
+    waiting = len(panel.plan.waiting) - panel.answer.held_by_none
+    told = f"{panel.controls.machines.value} machines added; {waiting} pods still wait, and more"
+    assert panel.said.text.startswith(told)
+    more = cs.add_machines(panel.plan.topology, next(iter(panel.shapes.values())), waiting)
+    assert len(cs.place(more).waiting) >= len(panel.plan.waiting)
+
+
+def test_machines_are_added_in_rounds_until_they_no_longer_help(openb: Topology):
+    """The scheduler leaves waiting what a packer would have held."""
+    panel = cs.panels.how_many_machines(openb)
+    once, waiting = panel.answer.needs.count, len(panel.plan.waiting)
+    panel.add_machines()
+    assert once < panel.controls.machines.value <= panel.controls.machines.max
+    assert panel.answer.held_by_none < len(panel.plan.waiting) < waiting / 3
+    assert "still wait" in panel.said.text
 
 
 def test_more_machines_than_the_slider_has_are_said(panel: HowManyMachines):
