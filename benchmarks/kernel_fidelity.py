@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from capsim.contention.bandwidth import CpuLimit
-from capsim.contention.latency import Jobs, replay_jobs
+from capsim.contention import fidelity
 from capsim.contention.replay import replay_cpu, replay_latency
 
 CASES = Path(__file__).parents[1] / "tests" / "golden" / "kernel" / "dev"
 QUANTILES = {"p50_s": 0.10, "p95_s": 0.10, "p99_s": 0.20}
-_FEW_TICKS_S = 0.06
-
 Json = dict[str, Any]
 
 
@@ -26,73 +23,15 @@ def cases(family: str) -> list[Json]:
     return list(content["cases"])
 
 
-def cpu_errors(recorded: list[Json] | None = None) -> pd.DataFrame:
-    """One row a group: real and model cores and throttled fraction, errors, the likely reason."""
-    rows = []
-    for case in recorded or cases("cgroup-cpu"):
-        result, seconds = replay_cpu(case)
-        real_sum = sum(group["rate_cores"] for group in case["expected"]["groups"])
-        pairs = zip(case["groups"], case["expected"]["groups"], result["groups"], strict=True)
-        for at, (group, real, model) in enumerate(pairs):
-            rows.append(
-                {
-                    "case": case["id"],
-                    "cpus": case["cpus"],
-                    "sharp": case["cpus"] == 1 or len(case["groups"]) == 1,
-                    "group": at,
-                    "threads": group["threads"],
-                    "shares": group["shares"],
-                    "real_cores": real["rate_cores"],
-                    "model_cores": model["rate_cores"],
-                    "error_cores": model["rate_cores"] - real["rate_cores"],
-                    "relative": model["rate_cores"] / real["rate_cores"] - 1,
-                    "real_throttled": real["throttled_fraction"],
-                    "throttled_error": model["throttled_fraction"] - real["throttled_fraction"],
-                    "seconds": seconds,
-                    "reason": _cpu_reason(case, real, model, real_sum),
-                }
-            )
-    return pd.DataFrame(rows)
+def cpu_errors() -> pd.DataFrame:
+    """The recorded groups beside the model, see `fidelity.cpu_errors`."""
+    return fidelity.cpu_errors((case, replay_cpu(case)[0]) for case in cases("cgroup-cpu"))
 
 
-def _cpu_reason(case: Json, real: Json, model: Json, real_sum: float) -> str:
-    if real["rate_cores"] * case["duration_s"] < _FEW_TICKS_S:
-        return "a handful of ticks in all"
-    if case["cpus"] == 1 and real_sum < 0.99:
-        return f"the machine itself took {1 - real_sum:.1%}"
-    if case["cpus"] > 1 and len(case["groups"]) > 1:
-        spread = max(real["spread_cores"], model["spread_cores"])
-        return f"placement of threads (runs differ by {spread:.3f} cores)"
-    return "phase of period and tick"
-
-
-def latency_errors(recorded: list[Json] | None = None) -> pd.DataFrame:
-    """One row a case and measure: real, model, its range over phases, error, likely reason."""
-    rows = []
-    for case in recorded or cases("cgroup-latency"):
-        result, seconds = replay_latency(case)
-        jobs = Jobs(np.array(case["arrival_s"]), np.array(case["service_s"]))
-        limit = CpuLimit(case["quota_s"], case["period_s"], case["burst_s"])
-        phases = replay_jobs(limit, jobs, workers=case["workers"])
-        for name, real in case["expected"].items():
-            low, high = float(phases[name].min()), float(phases[name].max())
-            rows.append(
-                {
-                    "case": case["id"],
-                    "measure": name,
-                    "real": real,
-                    "model": result[name],
-                    "low": low,
-                    "high": high,
-                    "error": result[name] - real,
-                    "relative": result[name] / real - 1 if real else np.nan,
-                    "seconds": seconds,
-                    "reason": "moves with the phase of the period"
-                    if low <= real <= high
-                    else "outside of all phases",
-                }
-            )
-    return pd.DataFrame(rows)
+def latency_errors() -> pd.DataFrame:
+    """The recorded response times beside the model, see `fidelity.latency_errors`."""
+    replayed = ((case, replay_latency(case)[0]) for case in cases("cgroup-latency"))
+    return fidelity.latency_errors(replayed)
 
 
 def main() -> None:

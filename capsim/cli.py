@@ -90,12 +90,20 @@ def plan(
 def replay(
     family: Annotated[str, typer.Argument(help="Family of recorded cases, such as scheduler.")],
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Case files or folders.")],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Hold the cases against what the real system did, in words."),
+    ] = False,
 ) -> None:
-    """Replay recorded cases through the engine; one JSON line a case."""
-    from capsim.replay import replay as records
+    """Replay recorded cases through the engine; one JSON line a case, or a verdict (--check)."""
+    from capsim import replay as cases
 
+    if check:
+        verdict = cases.check(family, paths)
+        typer.echo(verdict.text)
+        raise typer.Exit(verdict.code)
     failed = False
-    for record in records(family, paths):
+    for record in cases.replay(family, paths):
         failed |= "error" in record
         typer.echo(json.dumps(record, separators=(",", ":")))
     if failed:

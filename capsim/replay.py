@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ FAMILIES: dict[str, Callable[[dict[str, Any]], tuple[Any, float]]] = {
 }
 
 
+_SHOWN_CASES = 5
+
+
 def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
     """One record a case: id, result and seconds, or id and error where it cannot be replayed.
 
@@ -52,6 +56,80 @@ def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]
     left out.
     Raises: ModelError for an unknown family, InputError for a file that cannot be read.
     """
+    return (record for _, record in _replayed(family, paths))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Recorded cases against the models, in words; `code` is 0, 1 (differs) or 2 (not replayed)."""
+
+    text: str
+    code: int
+
+
+def check(family: str, paths: Iterable[str | Path]) -> Verdict:
+    """Replays recorded cases and holds the results against what the real system did.
+
+    Parameters: as for `replay`; each case carries `decisions` (scheduler) or `expected`.
+    Raises: as `replay`, and ModelError where no case carries what the real system did.
+    """
+    replayed = list(_replayed(family, paths))
+    errors = [f"{record['id']}: {record['error']}" for _, record in replayed if "error" in record]
+    done = [(case, record) for case, record in replayed if "error" not in record]
+    recorded = [(case, record) for case, record in done if case.keys() & {"decisions", "expected"}]
+    if not recorded and not errors:
+        raise ModelError("No case carries what the real system did (decisions or expected).")
+    lines, code = _compared(family, recorded) if recorded else ([], 0)
+    if len(done) > len(recorded):
+        lines.append(f"{len(done) - len(recorded):,} more carry nothing to compare with.")
+    if errors:
+        lines.append(f"{len(errors):,} could not be replayed: {_first(errors)}")
+    return Verdict("\n".join(lines), 2 if errors else code)
+
+
+def _compared(
+    family: str, recorded: Sequence[tuple[dict[str, Any], dict[str, Any]]]
+) -> tuple[list[str], int]:
+    from capsim.contention import fidelity
+
+    pairs = [(case, record["result"]) for case, record in recorded]
+    if family == "cgroup-cpu":
+        return [fidelity.cpu_verdict(pairs)], 0
+    if family == "cgroup-latency":
+        return [fidelity.latency_verdict(pairs)], 0
+    wrong = [
+        f"{record['id']} ({_difference(case['decisions'], record['result'])})"
+        for case, record in recorded
+        if case["decisions"] != record["result"]
+    ]
+    decisions = sum(len(case["decisions"]) for case, _ in recorded)
+    same = len(recorded) - len(wrong)
+    line = f"{same:,} of {len(recorded):,} cases identical ({decisions:,} decisions)"
+    return [f"{line}; differ: {_first(wrong)}" if wrong else line], int(bool(wrong))
+
+
+def _difference(real: Sequence[Any], ours: Sequence[Any]) -> str:
+    """The first decision of a case that is not as recorded."""
+    pairs = zip(real, ours, strict=False)
+    first = next((pair for pair in pairs if pair[0] != pair[1]), None)
+    if first is None:
+        return f"{len(ours):,} decisions, recorded {len(real):,}"
+    real_one, our_one = first
+    fields = [
+        name for name in real_one.keys() | our_one.keys() if real_one.get(name) != our_one.get(name)
+    ]
+    return f"first at {real_one.get('pod')}: {', '.join(sorted(fields))}"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_CASES:,} more" if len(names) > _SHOWN_CASES else ""
+    return "; ".join(names[:_SHOWN_CASES]) + more
+
+
+def _replayed(
+    family: str, paths: Iterable[str | Path]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each case, and its record."""
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ModelError(f"Unknown family {family!r}{nearest(family, FAMILIES)}; known: {known}.")
@@ -60,7 +138,7 @@ def replay(family: str, paths: Iterable[str | Path]) -> Iterator[dict[str, Any]]
         if others and _suite(content) in FAMILIES.keys() - {family}:
             continue
         for number, case in enumerate(_cases(content)):
-            yield _record(family, case, f"{file.name}[{number}]")
+            yield case, _record(family, case, f"{file.name}[{number}]")
 
 
 def _record(family: str, case: Any, fallback: str) -> dict[str, Any]:

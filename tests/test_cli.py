@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -157,6 +158,57 @@ def test_replay_prints_one_json_line_a_case_in_order(run: Run) -> None:
     assert code == 0
     assert [record["id"] for record in records] == names
     assert all(set(record) == {"id", "result", "seconds"} for record in records)
+
+
+def test_check_says_that_recorded_decisions_are_identical(run: Run) -> None:
+    names = ["a-fit-least-allocated-09", "h-image-locality-01"]
+    paths = [CASES / f"{name}.json.gz" for name in names]
+    decisions = sum(len(json.loads(gzip.decompress(p.read_bytes()))["decisions"]) for p in paths)
+    code, out, _ = run("replay", "scheduler", *paths, "--check")
+    assert (code, out) == (0, f"2 of 2 cases identical ({decisions:,} decisions)\n")
+
+
+def test_check_names_the_cases_that_differ_and_fails(run: Run, tmp_path: Path) -> None:
+    case = json.loads(gzip.decompress((CASES / "a-fit-least-allocated-09.json.gz").read_bytes()))
+    pod = case["decisions"][1]["pod"]
+    case["decisions"][1]["feasible"] += 1
+    (tmp_path / "a.json").write_text(json.dumps(case))
+    code, out, _ = run("replay", "scheduler", tmp_path, "--check")
+    assert code == 1
+    assert out.startswith("0 of 1 cases identical")
+    assert f"{case['name']} (first at {pod}: feasible)" in out
+
+
+def test_check_of_cases_without_recorded_decisions_is_refused(run: Run, tmp_path: Path) -> None:
+    case = json.loads(gzip.decompress((CASES / "a-fit-least-allocated-09.json.gz").read_bytes()))
+    del case["decisions"]
+    (tmp_path / "a.json").write_text(json.dumps(case))
+    code, _, err = run("replay", "scheduler", tmp_path, "--check")
+    assert code == 2
+    assert "No case carries what the real system did" in err
+
+
+def test_check_of_a_case_that_cannot_be_replayed_fails(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"name": "odd", "pending": 3, "decisions": []}))
+    code, out, _ = run("replay", "scheduler", tmp_path, "--check")
+    assert code == 2
+    assert "1 could not be replayed: odd: " in out
+
+
+@pytest.mark.parametrize(
+    ("family", "lines"),
+    [
+        ("cgroup-cpu", ["cores, one CPU or one group (71)", "throttled fraction (138)"]),
+        ("cgroup-latency", ["p50", "p95", "p99", "throttled fraction"]),
+    ],
+)
+def test_check_shows_how_far_the_model_is_off_the_kernel(
+    run: Run, family: str, lines: list[str]
+) -> None:
+    code, out, _ = run("replay", family, CASES.parents[1] / "kernel" / "dev", "--check")
+    assert code == 0
+    assert "median       worst" in out
+    assert all(any(line.startswith(name) for line in out.splitlines()) for name in lines)
 
 
 def test_a_case_that_cannot_be_replayed_is_an_error_record_and_the_others_still_run(
