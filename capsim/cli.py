@@ -14,9 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from capsim import __version__
-from capsim.errors import CapsimError
-
-Strategy = Literal["least-allocated", "most-allocated", "requested-to-capacity-ratio"]
+from capsim.errors import CapsimError, nearest
 
 _OBJECTS_BEFORE_COLLECTION = 500_000
 
@@ -27,6 +25,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _strategy(name: str) -> str:
+    """A strategy by our name or by that of Kubernetes, in any case."""
+    from capsim.report import STRATEGIES
+
+    plain = {known.replace("-", ""): known for known in STRATEGIES}
+    found = plain.get(name.lower().replace("-", ""))
+    if found is None:
+        raise typer.BadParameter(
+            f"{name!r} is not one of {', '.join(STRATEGIES)}{nearest(name.lower(), STRATEGIES)}."
+        )
+    return found
 
 
 @app.callback(invoke_without_command=True)
@@ -52,7 +63,13 @@ def plan(
         Path | None, typer.Option("--out", help="Folder for tables, figures and the deck.")
     ] = None,
     strategy: Annotated[
-        Strategy | None, typer.Option(help="How full the scheduler likes its nodes.")
+        str | None,
+        typer.Option(
+            parser=_strategy,
+            metavar="NAME",
+            help="How full the scheduler likes its nodes: least-allocated, most-allocated or "
+            "requested-to-capacity-ratio (or as Kubernetes writes them: MostAllocated).",
+        ),
     ] = None,
     headroom: Annotated[
         float, typer.Option(help="Share of every node's cpu and memory kept free, 0 to below 1.")

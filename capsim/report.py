@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +21,14 @@ from capsim.placement.headroom import Headroom, headroom
 from capsim.placement.packing import compare_packers
 from capsim.placement.shapes import commonest_machine
 from capsim.placement.stranded import Stranded
-from capsim.placement.tables import shown_unit
+from capsim.placement.tables import resources_told, shown_unit
 from capsim.readers import read
-from capsim.scenario import PODS, SchedulerProfile, ShapePoint
+from capsim.scenario import PODS, SchedulerProfile, ShapePoint, Template
 from capsim.topology import Topology, compile_scenario
 
 Step = Callable[[str], None]
-_STRATEGIES = {
+#: Names of the command line to those of Kubernetes.
+STRATEGIES = {
     "least-allocated": "LeastAllocated",
     "most-allocated": "MostAllocated",
     "requested-to-capacity-ratio": "RequestedToCapacityRatio",
@@ -34,6 +36,12 @@ _STRATEGIES = {
 #: The curve that the documentation of kube-scheduler gives for bin packing.
 _PACKING_CURVE = (ShapePoint(utilization=0, score=0), ShapePoint(utilization=100, score=10))
 _SHOWN_SHAPES = 3
+_EXAMPLE_SHAPE = "1 core, 4 GiB"
+_EXAMPLE = {
+    _EXAMPLE_SHAPE: Template.model_validate(
+        {"containers": [{"requests": {"cpu": "1", "memory": "4Gi"}}]}
+    )
+}
 _SHOWN_REMARKS = 4
 _LINE = 100
 
@@ -55,8 +63,8 @@ class Report:
 
     @cached_property
     def headroom(self) -> Headroom:
-        """How many more units of each frequent shape fit."""
-        return headroom(self.plan)
+        """How many more units of each frequent shape fit; without units, of an example's."""
+        return headroom(self.plan, None if self.plan.scenario.units else _EXAMPLE)
 
     @cached_property
     def packers(self) -> pd.DataFrame:
@@ -118,7 +126,7 @@ def make(
 def _profile(stated: SchedulerProfile, strategy: str | None) -> SchedulerProfile:
     if strategy is None:
         return stated
-    name = _STRATEGIES[strategy]
+    name = STRATEGIES[strategy]
     shape = stated.shape or (_PACKING_CURVE if name == "RequestedToCapacityRatio" else ())
     fields = {field: getattr(stated, field) for field in SchedulerProfile.model_fields}
     return SchedulerProfile(**{**fields, "strategy": name, "shape": shape})
@@ -147,12 +155,15 @@ def _write_all(report: Report, folder: Path, step: Step) -> None:
 
     step("tables")
     for name, table in report.tables.items():
+        if not (report.plan.scenario.units or len(table)):
+            continue  # machines alone: a table of no units says nothing
         table.to_csv(folder / f"{name}.csv", index=False)
         table.to_parquet(folder / f"{name}.parquet", index=False)
     summary = json.dumps(plain(report, ()), indent=2)
     (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
     step("figures")
-    made = figures.all_figures(report.plan, packings=report.packers)
+    packings = report.packers if report.plan.scenario.units else None
+    made = figures.all_figures(report.plan, packings=packings)
     title = f"Capacity plan: {report.plan.scenario.name}"
     export.save_html(made.values(), folder / "figures.html", title=title)
     step("deck")
@@ -186,6 +197,8 @@ def _key_numbers(plan: Placement) -> dict[str, str]:
 def headline(plan: Placement) -> str:
     """The plan in one sentence."""
     numbers = plan.summary()
+    if not plan.scenario.units:
+        return f"{int(numbers['nodes']):,} nodes, and no workloads were given to place on them."
     units, placed = int(numbers["units"]), int(numbers["placed_units"])
     nodes = int(numbers["nodes"])
     fits = "all fit" if placed == units else f"{placed:,} fit, {units - placed:,} wait"
@@ -205,10 +218,8 @@ def text(report: Report, files: Sequence[Path]) -> str:
     plan = report.plan
     lines = [headline(plan), f"Placed by {plan.method}, in {plan.seconds:.2f} s.", ""]
     lines += _resources(plan)
-    lines += ["", report.stranded.headline()]
-    lines += _waiting(plan)
-    lines += _room(report)
-    lines += _machines(report)
+    lines += [""]
+    lines += _answers(report) if plan.scenario.units else _example(report)
     remarks = [*plan.scenario.remarks]
     lines += [f"Note: {_clip(remark)}" for remark in remarks[:_SHOWN_REMARKS]]
     if len(remarks) > _SHOWN_REMARKS:
@@ -221,6 +232,25 @@ def text(report: Report, files: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def _answers(report: Report) -> list[str]:
+    """What is stranded, what waits, what fits, and which machines would do."""
+    return [
+        report.stranded.headline(),
+        *_waiting(report.plan),
+        *_room(report),
+        *_machines(report),
+    ]
+
+
+def _example(report: Report) -> list[str]:
+    """For machines alone: what they would hold of a stated size."""
+    fits = int(report.headroom.fits.sum())
+    return [
+        f"They would hold {fits:,} pods of {_EXAMPLE_SHAPE} each, an example: give workloads "
+        "(a dump, manifests or a CSV, see docs/how-to/inputs.md) for an answer about yours."
+    ]
+
+
 def _clip(sentence: str) -> str:
     limit = 3 * _LINE
     return sentence if len(sentence) <= limit else sentence[: limit - 3] + "..."
@@ -229,7 +259,7 @@ def _clip(sentence: str) -> str:
 def _resources(plan: Placement) -> list[str]:
     numbers = plan.summary()
     lines = [f"{'':24}{'requested':>14}{'allocatable':>14}{'':>9}"]
-    for resource in plan.resources_shown():
+    for resource in resources_told(plan):
         name, unit, _ = shown_unit(resource)
         label = f"{resource if '/' in resource and name not in ('gpu',) else name} ({unit})"
         label = label.replace("(gib)", "(GiB)").replace(" (count)", "")
@@ -245,10 +275,25 @@ def _waiting(plan: Placement) -> list[str]:
     return [
         "Waiting:",
         *(
-            f"  {row.units:,} for {row.reason} (such as {row.example})"
-            for row in plan.reasons.head(_SHOWN_SHAPES).itertuples()
+            f"  {units:,} for {reason}{_also(plan, reason)} (such as {example})"
+            for reason, units, _, example, _ in plan.reasons.head(_SHOWN_SHAPES).to_numpy().tolist()
         ),
     ]
+
+
+def _also(plan: Placement, reason: str) -> str:
+    """What else refuses the units that wait for a reason, on some nodes; the most frequent."""
+    units: Counter[str] = Counter()
+    for refusal in plan.refusals:
+        if refusal.main == reason:
+            others = [name for name in refusal.nodes if not reason.startswith(name)]
+            units.update(dict.fromkeys(others, len(refusal.units)))
+    if not units:
+        return ""
+    name, number = units.most_common(1)[0]
+    total = sum(len(refusal.units) for refusal in plan.refusals if refusal.main == reason)
+    some = "" if number == total else f"{number:,} of them "
+    return f", on other nodes {some}for {name}"
 
 
 def _room(report: Report) -> list[str]:
@@ -267,12 +312,13 @@ def _machines(report: Report) -> list[str]:
     except CapsimError as error:
         return [f"Machines needed: {error}"]
     best = packers.sort_values("machines", kind="stable").iloc[0]
-    left = int(best["unplaceable_units"])
-    but = f" ({left:,} {'unit fits' if left == 1 else 'units fit'} on none of them)" if left else ""
-    return [
-        f"On machines of {best['machine']} alone {int(best['machines']):,} would do "
-        f"({best['algorithm']}; no packing does with fewer than {int(best['lower_bound']):,}){but}."
-    ]
+    machines, units, left = (int(best[n]) for n in ("machines", "units", "unplaceable_units"))
+    how = f"{best['algorithm']}; no packing does with fewer than {int(best['lower_bound']):,}"
+    if not left:
+        return [f"On machines of {best['machine']} alone {machines:,} would do ({how})."]
+    from capsim.figures.packers import holding
+
+    return [f"On machines of {best['machine']} alone: {holding(machines, units, left)} ({how})."]
 
 
 def plain(report: Report, files: Sequence[Path]) -> dict[str, Any]:

@@ -106,6 +106,58 @@ def test_out_writes_tables_figures_and_a_deck_and_leaves_other_files_alone(
     assert f"Wrote {len(made) - 1} files" in out
 
 
+@pytest.mark.parametrize("name", ["LeastAllocated", "mostallocated", "Most-Allocated"])
+def test_a_strategy_goes_by_the_name_of_kubernetes_too_in_any_case(run: Run, name: str) -> None:
+    code, out, _ = run("plan", SAMPLE, "--strategy", name)
+    assert code == 0
+    assert f"kube-scheduler, {name.replace('-', '')}".lower() in out.lower()
+
+
+MACHINES = "name,cpu_cores,memory_gib,count\nbig,16,64,12\n"
+
+
+def test_machines_alone_are_told_with_an_example_of_what_they_would_hold(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "machines.csv").write_text(MACHINES)
+    code, out, _ = run("plan", tmp_path / "machines.csv", "--out", tmp_path / "out")
+    assert code == 0
+    assert out.startswith("12 nodes, and no workloads were given to place on them.")
+    assert "They would hold 192 pods of 1 core, 4 GiB each, an example: give workloads" in out
+    assert "would do" not in out
+    assert all(len(pd.read_csv(file)) for file in (tmp_path / "out").glob("*.csv"))
+
+
+def test_units_too_large_for_the_machines_are_told_beside_what_these_hold(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "machines.csv").write_text(MACHINES)
+    (tmp_path / "vms.csv").write_text("name,cpu_cores,memory_gib,count\nweb,2,8,72\nhuge,32,8,8\n")
+    _, out, _ = run("plan", tmp_path)
+    assert (
+        "On machines of 16 cores, 64 GiB alone: 9 machines hold 72 of 80 units; "
+        "8 fit on no such machine (first-fit-decreasing; "
+    ) in out
+    assert "would do" not in out
+
+
+def test_cpu_and_memory_that_nobody_requests_are_shown_as_zero(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "machines.csv").write_text(MACHINES)
+    (tmp_path / "vms.csv").write_text("name,cpu_cores,memory_gib,count\nweb,0,0,3\n")
+    _, out, _ = run("plan", tmp_path)
+    lines = {line.split("  ")[0]: line.split()[2:] for line in out.splitlines()}
+    assert lines["cpu (cores)"] == ["0", "192", "0.0%"]
+    assert lines["memory (GiB)"] == ["0", "768", "0.0%"]
+
+
+def test_a_second_reason_of_those_that_wait_is_told_shortly(run: Run) -> None:
+    _, out, _ = run("plan", SAMPLE)
+    assert (
+        "  1 for Insufficient nvidia.com/gpu even on an empty node, on other nodes for "
+        "node(s) had untolerated taint"
+    ) in out
+
+
 @pytest.mark.parametrize("strategy", ["most-allocated", "requested-to-capacity-ratio"])
 def test_every_strategy_can_be_chosen(run: Run, strategy: str) -> None:
     code, out, _ = run("plan", SAMPLE, "--strategy", strategy)

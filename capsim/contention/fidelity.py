@@ -122,11 +122,11 @@ def latency_verdict(replayed: Sequence[Replayed]) -> str:
 def _table(title: str, lines: Iterable[tuple[str, pd.DataFrame, str, str]]) -> str:
     told = [title, f"{'':42}{'median':>12}{'worst':>12}  worst case"]
     for name, part, column, unit in lines:
-        off = part[column].abs().dropna()
+        off = part[column].abs().fillna(0.0)
         if len(off):
-            worst = "{case}: {reason}".format(**part.loc[off.idxmax()])
+            case, reason = part[["case", "reason"]].to_numpy()[int(off.argmax())]
             numbers = f"{_number(off.median(), unit):>12}{_number(off.max(), unit):>12}"
-            told.append(f"{name:42}{numbers}  {worst}")
+            told.append(f"{name:42}{numbers}  {case}: {reason}")
     return "\n".join(told)
 
 

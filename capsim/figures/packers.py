@@ -43,18 +43,25 @@ class _Row:
     algorithm: str
     machines: int
     bound: int
+    units: int
     left_out: int
 
 
 def _rows(packings: Sequence[Packing] | pd.DataFrame) -> list[_Row]:
     """One row a packer, the fewest machines first."""
     if isinstance(packings, pd.DataFrame):
-        names = ["algorithm", "machines", "lower_bound", "unplaceable_units"]
+        names = ["algorithm", "machines", "lower_bound", "units", "unplaceable_units"]
         cells = packings[names].itertuples(index=False)
-        rows = [_Row(str(name), int(m), int(bound), int(left)) for name, m, bound, left in cells]
+        rows = [_Row(str(name), *map(int, numbers)) for name, *numbers in cells]
     else:
         rows = [
-            _Row(each.algorithm, each.count, each.lower_bound, int((each.bin_of < 0).sum()))
+            _Row(
+                each.algorithm,
+                each.count,
+                each.lower_bound,
+                len(each.units),
+                int((each.bin_of < 0).sum()),
+            )
             for each in packings
         ]
     return sorted(rows, key=lambda row: row.machines)
@@ -93,16 +100,32 @@ def _told(row: _Row) -> str:
 def _title(rows: list[_Row]) -> str:
     best, bound = rows[0].machines, rows[0].bound
     machines = words.count(best, "machine")
+    if rows[0].left_out:
+        return holding(best, rows[0].units, rows[0].left_out)
     if best <= bound:
         return f"{machines} will do: {_name(rows[0].algorithm)} reaches the lower bound"
     gap = words.percent(best / bound - 1) if bound else "–"
     return f"{machines} will do, at most {gap} more than the {bound:,} that any packing needs"
 
 
+def holding(machines: int, units: int, left: int) -> str:
+    """What machines hold where some units are too large for them.
+
+    >>> holding(12, 80, 8)
+    '12 machines hold 72 of 80 units; 8 fit on no such machine'
+    """
+    fit = "fits" if left == 1 else "fit"
+    if left == units:
+        return f"No such machine holds any of {words.count(units, 'unit')}"
+    hold = "holds" if machines == 1 else "hold"
+    held = f"{words.count(machines, 'machine')} {hold} {units - left:,} of {units:,} units"
+    return f"{held}; {left:,} {fit} on no such machine"
+
+
 def _subtitle(rows: list[_Row]) -> str:
     left = rows[0].left_out
-    told = f"; {words.count(left, 'unit')} that no machine of this shape holds left out"
-    return "Machines that each packing algorithm needs for all units" + (told if left else "")
+    those = f"units, {left:,} left out that no such machine holds" if left else "all units"
+    return f"Machines that each packing algorithm needs for {those}"
 
 
 def _name(algorithm: str) -> str:

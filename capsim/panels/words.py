@@ -56,7 +56,8 @@ def _needs_clause(answer: Answer) -> str:
     if left == waiting:
         return "no machine of this mix is large enough"
     held = f"{waiting - left:,} of them" if left else "it" if waiting == 1 else "them"
-    return f"{count(answer.needs.count, 'more machine')} would hold {held}"
+    rest = f", {left:,} {'fits' if left == 1 else 'fit'} on no such machine" if left else ""
+    return f"{count(answer.needs.count, 'more machine')} would hold {held}{rest}"
 
 
 def tiles(answer: Answer, *, reasons: bool) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from capsim.errors import ModelError, nearest
 from capsim.placement import _kernels
 from capsim.placement.kubernetes import node_ports, node_resources_fit, static
+from capsim.placement.whatif.selection import is_tied
 from capsim.scenario import CPU, GPU_MILLI, MEMORY, Assumption, SchedulerProfile, Template
 from capsim.scenario.requests import filter_requests
 from capsim.topology import Int64, Topology
@@ -52,14 +53,22 @@ class Shapes:
     """A requested resource that no node has, for each shape."""
 
 
-def shapes_of(plan: Placement, shapes: Mapping[str, Template] | None, most: int | None) -> Shapes:
+def shapes_of(
+    plan: Placement,
+    shapes: Mapping[str, Template] | None,
+    most: int | None,
+    *,
+    free_to_move: bool = False,
+) -> Shapes:
     """Shapes as arrays: the given ones, or the most frequent templates that have units.
+
+    free_to_move: leave out templates all of whose units belong to one node each (DaemonSets).
 
     Static rules and host ports of units that run are taken into account.
     """
     topology, profile = plan.topology, plan.engine.profile
     if shapes is None:
-        compiled = _frequent(topology, profile, most)
+        compiled = _frequent(topology, profile, most, free_to_move)
     else:
         compiled = _compile(topology, profile, tuple(shapes), tuple(shapes.values()))
     return _with_ports(plan, compiled)
@@ -90,8 +99,12 @@ class SameMachinesAndTemplates:
         return hash(self._identity)
 
 
-def _frequent(topology: Topology, profile: SchedulerProfile, most: int | None) -> Shapes:
+def _frequent(
+    topology: Topology, profile: SchedulerProfile, most: int | None, free_to_move: bool
+) -> Shapes:
     counts = units_of(topology)
+    if free_to_move:
+        counts = np.where(_only_tied(topology), 0, counts)
     rows = [row for row in np.argsort(-counts, kind="stable").tolist() if counts[row]][:most]
     return _of_rows(SameMachinesAndTemplates(topology, profile), tuple(rows))
 
@@ -102,6 +115,14 @@ def _of_rows(same: SameMachinesAndTemplates, rows: tuple[int, ...]) -> Shapes:
     templates = topology.templates
     names = tuple(topology.template_keys[row] for row in rows)
     return _compile(topology, same.profile, names, tuple(templates[row] for row in rows))
+
+
+def _only_tied(topology: Topology) -> NDArray[np.bool_]:
+    """[T] whether every unit of a template belongs to one node: of DaemonSets, static pods."""
+    tied = np.array([is_tied(unit) for unit in topology.scenario.units], np.bool_)
+    only = np.ones(len(topology.template_keys), np.bool_)
+    only[topology.unit_template[~tied]] = False
+    return only
 
 
 def units_of(topology: Topology) -> Int64:
@@ -246,14 +267,15 @@ def headroom(plan: Placement, shapes: Mapping[str, Template] | None = None) -> H
     (tightest first, as when placing), host ports, and the static rules (taints, selectors,
     cordons) all hold. For several at once see `headroom_together`.
 
-    Parameters: plan; shapes by name, by default the most frequent templates of the scenario.
+    Parameters: plan; shapes by name, by default the most frequent templates of the scenario
+    (without those of DaemonSets and static pods, which come one to a node).
     Returns: Headroom, with .table: shape, cpu_cores, memory_gib, gpu, fits, nodes,
     limiting_resource.
     Model: docs/models.md, "Headroom".
 
     >>> cs.headroom(plan).table
     """
-    chosen = shapes_of(plan, shapes, DEFAULT_SHAPES)
+    chosen = shapes_of(plan, shapes, DEFAULT_SHAPES, free_to_move=True)
     fits, blocked = _count(plan, plan.free, chosen)
     return Headroom(plan.topology, chosen, fits, blocked, _assumptions(plan, chosen))
 

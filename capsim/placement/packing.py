@@ -24,11 +24,12 @@ from capsim.placement import _kernels
 from capsim.placement.bounds import BOARD, Bound, lower_bound
 from capsim.placement.headroom import plain_name
 from capsim.placement.machines import machines
+from capsim.placement.result import Cluster, topology_of
 from capsim.placement.sizes import sizes
-from capsim.placement.tables import shown_unit
-from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, Scenario, print_resource
+from capsim.placement.tables import shown_unit, told_amount
+from capsim.scenario import GPU_MILLI, MEMORY, PODS, Assumption, Node, print_resource
 from capsim.scenario.requests import SCORING_DEFAULTS
-from capsim.topology import Int32, Int64, Topology, compile_scenario
+from capsim.topology import Int32, Int64, Topology
 
 Float64 = NDArray[np.float64]
 
@@ -174,7 +175,7 @@ class Packing:
 
 
 def pack(
-    cluster: Scenario | Topology,
+    cluster: Cluster,
     machine: Node | Sequence[MachineShare],
     *,
     algorithm: str = "first-fit-decreasing",
@@ -185,17 +186,18 @@ def pack(
 ) -> Packing:
     """How few machines hold the units, wherever these run now.
 
-    Parameters: cluster, a scenario or a compiled one (compile once when asking often); machine, a
-    node that stands for its shape, or a mix: a new machine is of the shape that is furthest behind
-    its share, among those that hold the unit; algorithm, a key of ALGORITHMS; units, rows to pack,
-    where a row may be repeated (default: all); headroom and overcommit as in `place`.
+    Parameters: cluster, a scenario, a compiled one (compile once when asking often) or a plan;
+    machine, a node that stands for its shape, or a mix: a new machine is of the shape that is
+    furthest behind its share, among those that hold the unit; algorithm, a key of ALGORITHMS;
+    units, rows to pack, where a row may be repeated (default: all); headroom and overcommit as in
+    `place`.
     Returns: Packing, with the lower bound and the gap to it.
     Raises: ModelError for an unknown algorithm, an empty mix or a share that is not positive.
     Model: docs/models.md, "Bin packing" and "Lower bounds".
 
     >>> cs.pack(cluster, cluster.nodes[0]).summary()
     """
-    topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
+    topology = topology_of(cluster)
     method = _algorithm(algorithm)
     mix = _mix(machine)
     shapes = tuple(each.node for each in mix)
@@ -227,7 +229,7 @@ def pack(
 
 
 def compare_packers(
-    cluster: Scenario | Topology,
+    cluster: Cluster,
     machine: Node | Sequence[MachineShare],
     *,
     algorithms: Sequence[str] = tuple(ALGORITHMS),
@@ -237,9 +239,10 @@ def compare_packers(
 ) -> pd.DataFrame:
     """Machines that every packer needs, against the lower bound.
 
-    Returns: algorithm, rule, machines, lower_bound, gap_percent, unplaceable_units.
+    Returns: algorithm, rule, machines, lower_bound, gap_percent, units, unplaceable_units (units
+    that fit on no such machine).
     """
-    topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
+    topology = topology_of(cluster)
     packed = [
         pack(
             topology,
@@ -258,6 +261,7 @@ def compare_packers(
             "machines": [p.count for p in packed],
             "lower_bound": [p.lower_bound for p in packed],
             "gap_percent": [100 * p.gap for p in packed],
+            "units": [len(p.units) for p in packed],
             "unplaceable_units": [int((p.bin_of < 0).sum()) for p in packed],
         }
     )
@@ -439,9 +443,9 @@ def _refusal(packing: Packing, template: int) -> str:
         return f"needs {devices} GPU boards, {name} has {boards}"
     r = int(short[best].argmax())
     resource = topology.resources[r]
-    asked = print_resource(resource, int(need[r]))
-    offered = print_resource(resource, int(packing.capacity[best, r]))
-    return f"needs {asked} of {resource}, {name} offers {offered}"
+    asked = told_amount(resource, int(need[r]))
+    offered = told_amount(resource, int(packing.capacity[best, r])).partition(" of ")[0]
+    return f"needs {asked}, {name} offers {offered}"
 
 
 def _assumptions(topology: Topology, task: _Task, algorithm: str) -> list[Assumption]:

@@ -13,9 +13,9 @@ from capsim.placement.kubernetes.following import follow
 from capsim.placement.kubernetes.sampling import Sampling, Ties
 from capsim.placement.kubernetes.scheduling import History, work_off
 from capsim.placement.machines import Machines, machines
-from capsim.placement.result import Placement
-from capsim.scenario import Assumption, Scenario, SchedulerProfile
-from capsim.topology import Int32, Int64, Topology, compile_scenario
+from capsim.placement.result import Cluster, Placement, topology_of
+from capsim.scenario import Assumption, SchedulerProfile
+from capsim.topology import Int32, Int64, Topology
 
 _TIES = Assumption(
     name="equal scores",
@@ -33,7 +33,7 @@ _EVICTED = Assumption(
 
 
 def place(
-    cluster: Scenario | Topology,
+    cluster: Cluster,
     *,
     profile: SchedulerProfile | None = None,
     headroom: float = 0.0,
@@ -61,7 +61,7 @@ def place(
 
     >>> cs.place(cs.read("cluster.yaml")).summary()
     """
-    topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
+    topology = topology_of(cluster)
     policy = profile or topology.scenario.profile
     offer = machines(
         topology,

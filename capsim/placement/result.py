@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from capsim.errors import ModelError
 from capsim.placement import tables
 from capsim.placement.kubernetes.answers import State
 from capsim.placement.kubernetes.bound_claims import bound_claims
@@ -20,10 +21,27 @@ from capsim.placement.kubernetes.sampling import Sampling
 from capsim.placement.kubernetes.scheduling import History
 from capsim.placement.machines import Machines
 from capsim.scenario import Assumption, Scenario
-from capsim.topology import Int32, Int64, Topology
+from capsim.topology import Int32, Int64, Topology, compile_scenario
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+def topology_of(cluster: Cluster) -> Topology:
+    """What a question is asked of: a scenario compiled, a plan with its units where it put them.
+
+    Raises: ModelError for anything else.
+    """
+    if isinstance(cluster, Placement):
+        return cluster.placed_topology
+    if isinstance(cluster, Scenario):
+        return compile_scenario(cluster)
+    if isinstance(cluster, Topology):
+        return cluster
+    raise ModelError(
+        f"The cluster is of type {type(cluster).__name__}, expected a scenario (from cs.read), a "
+        "compiled one or a plan (from cs.place)."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +124,7 @@ class Placement:
 
     @cached_property
     def pending(self) -> pd.DataFrame:
-        """One row a waiting unit, with the scheduler's message."""
+        """One row a waiting unit, with the scheduler's message as of the end (all were tried)."""
         return tables.pending(self)
 
     @cached_property
@@ -149,3 +167,7 @@ class Placement:
     def to_dict(self) -> dict[str, Any]:
         """The summary and the tables as plain data, for JSON."""
         return tables.plain(self)
+
+
+Cluster: TypeAlias = Scenario | Topology | Placement
+"""What can be planned and asked: see `topology_of`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS
+from capsim.scenario import CPU, GPU_MILLI, MEMORY, PODS, print_resource
 from capsim.topology import Int32, Int64, Topology
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ def shown_unit(resource: str) -> tuple[str, str, int]:
     """Name, unit and scale under which people see a resource."""
     plain = resource.replace("/", "_").replace(".", "_").replace("-", "_")
     return SHOWN_UNITS.get(resource, (plain, "count", 1))
+
+
+def told_amount(resource: str, amount: int) -> str:
+    """An amount in words: "8 cores of cpu", "2Gi of memory"."""
+    if resource != CPU:
+        return f"{print_resource(resource, amount)} of {resource}"
+    return f"{amount / 1000:.10g} {'core' if amount == 1000 else 'cores'} of cpu"
 
 
 def amounts(topology: Topology, values: Int64, prefix: str) -> dict[str, np.ndarray[Any, Any]]:
@@ -95,6 +102,7 @@ def pending(plan: Placement) -> pd.DataFrame:
             "template": [listed[row].template for row in rows],
             "reason": [said[row].main for row in rows],
             "message": [said[row].message for row in rows],
+            "as_of": "the end, when all were tried",
         }
     )
 
@@ -135,6 +143,17 @@ def resources_shown(plan: Placement) -> list[str]:
     return [name for name, yes in zip(topology.resources, shown, strict=True) if yes]
 
 
+def resources_told(plan: Placement) -> list[str]:
+    """The resources of a summary: those that are shown, and cpu and memory even if unrequested."""
+    shown = resources_shown(plan)
+    offered = plan.offered.sum(axis=0, dtype=np.float64)
+    return [
+        name
+        for r, name in enumerate(plan.topology.resources)
+        if name in shown or (name in (CPU, MEMORY) and offered[r] > 0)
+    ]
+
+
 def summary(plan: Placement) -> dict[str, float]:
     """Counts, and requested share of what is offered."""
     placed = plan.node_of >= 0
@@ -148,7 +167,7 @@ def summary(plan: Placement) -> dict[str, float]:
     }
     offered = plan.offered.sum(axis=0, dtype=np.float64)
     used = plan.used.sum(axis=0, dtype=np.float64)
-    for resource in resources_shown(plan):
+    for resource in resources_told(plan):
         r = plan.topology.column(resource)
         name, unit, scale = shown_unit(resource)
         numbers[f"allocatable_{name}_{unit}"] = offered[r] / scale

@@ -64,6 +64,11 @@ def _check(what: str, **sizes: float) -> None:
             raise ModelError(f"{what}: {name} is {size:g}, expected a number above 0.")
 
 
+def _sized(name: str, found: object, kind: type, example: str) -> None:
+    if not isinstance(found, kind):
+        raise ModelError(f"{name} is {found!r}, expected cores and GiB, such as {example}.")
+
+
 @dataclass(frozen=True)
 class Stack:
     """One platform on the host, filled with units of the workload."""
@@ -271,6 +276,8 @@ def compare_stacks(
     """
     mix = profile(workload) if isinstance(workload, str) else workload
     _check("node", cores=node_cores)
+    _sized("host", host, Host, "cs.Host(64, 256)")
+    _sized("unit", unit, UnitSize, "cs.UnitSize(1, 2)")
     if not stacks:
         raise ModelError(f"no stack to compare; five to begin with are {', '.join(FIVE_STACKS)}.")
     nodes = max(1, round(host.cores / node_cores))

@@ -161,14 +161,27 @@ def test_packings_themselves_do_as_well_as_their_table():
 
 
 def test_a_gap_to_the_bound_is_told_in_machines_and_percent():
-    columns = ["algorithm", "machines", "lower_bound", "unplaceable_units"]
-    table = pd.DataFrame([("first-fit", 11, 10, 3)], columns=columns)
+    columns = ["algorithm", "machines", "lower_bound", "units", "unplaceable_units"]
+    table = pd.DataFrame([("first-fit", 11, 10, 80, 0)], columns=columns)
     figure = figures.packers(table)
     assert (
         title(figure) == "11 machines will do, at most 10 % more than the 10 that any packing needs"
     )
     assert "+1 (10 %)" in labels(figure)[0]
-    assert "3 units that no machine" in figure.layout.meta["subtitle"]
+
+
+def test_units_that_fit_on_no_such_machine_are_told_in_the_title():
+    columns = ["algorithm", "machines", "lower_bound", "units", "unplaceable_units"]
+    told = {
+        (12, 80, 8): "12 machines hold 72 of 80 units; 8 fit on no such machine",
+        (1, 80, 1): "1 machine holds 79 of 80 units; 1 fits on no such machine",
+        (0, 8, 8): "No such machine holds any of 8 units",
+    }
+    for (machines, all_units, left), words in told.items():
+        row = ("first-fit", machines, machines, all_units, left)
+        figure = figures.packers(pd.DataFrame([row], columns=columns))
+        assert title(figure) == words
+        assert f"{left} left out" in figure.layout.meta["subtitle"]
 
 
 # Before and after ----------------------------------------------------------------------------

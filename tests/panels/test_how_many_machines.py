@@ -188,7 +188,7 @@ def test_the_tiles_say_why_units_wait(openb: Topology):
     assert "7.8 %" in panel._tiles.value
     assert panel.headline == (
         "8,047 of 8,152 pods fit on 1,523 machines, 105 wait; "
-        "47 more machines would hold 100 of them"
+        "47 more machines would hold 100 of them, 5 fit on no such machine"
     )
 
 

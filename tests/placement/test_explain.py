@@ -110,9 +110,20 @@ def test_a_waiting_unit_has_the_words_of_the_event_and_what_would_let_it_in():
         "no new claims to deallocate, preemption: 0/3 nodes are available: "
         "1 Preemption is not helpful for scheduling, "
         "2 No preemption victims found for incoming pod.",
-        "It would fit on n2 if 500m of cpu were freed there.",
-        "Requesting 2500m of cpu instead of 3 would let it on n2.",
+        "It would fit on n2 if 0.5 cores of cpu were freed there.",
+        "Requesting 2.5 cores of cpu instead of 3 cores would let it on n2.",
         "With a priority above 0 it could evict default/a on n1.",
+    ]
+
+
+def test_nodes_that_others_filled_after_its_turn_are_told_apart():
+    plan = place([node("n1", cpu="4", pods=1)], [pod("big", cpu="5"), pod("small", cpu="1")])
+    assert said(plan, "big")[:2] == [
+        "default/big waits: 0/1 nodes are available: 1 Insufficient cpu. "
+        "no new claims to deallocate, preemption: 0/1 nodes are available: "
+        "1 Preemption is not helpful for scheduling.",
+        "(That was at its turn. At the end, when all were tried: 0/1 nodes are available: "
+        "1 Insufficient cpu, 1 Too many pods.)",
     ]
 
 
@@ -123,7 +134,8 @@ def test_a_node_may_lack_several_things():
         "default/web waits: 0/1 nodes are available: 1 Insufficient cpu, "
         "1 Insufficient memory, 1 Too many pods. no new claims to deallocate, "
         "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
-        "It would fit on n1 if 500m of cpu and 512Mi of memory and a pod slot were freed there.",
+        "It would fit on n1 if 0.5 cores of cpu and 512Mi of memory and a pod slot were freed "
+        "there.",
         "With a priority above 0 it could evict default/old on n1.",
     ]
 
@@ -164,7 +176,7 @@ def test_only_its_own_node_can_help_a_pinned_unit():
         "default/web waits: 0/2 nodes are available: 1 Insufficient cpu, "
         "1 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, "
         "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.",
-        "Requesting 1 of cpu instead of 3 would let it on n1.",
+        "Requesting 1 core of cpu instead of 3 cores would let it on n1.",
     ]
 
 

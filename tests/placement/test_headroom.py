@@ -211,6 +211,15 @@ def test_the_most_frequent_templates_are_the_default_shapes():
         counted.explain("web-2")
 
 
+def test_shapes_that_come_one_to_a_node_are_no_shapes_to_add():
+    agents = [pod(f"agent-{n}", cpu="1", on=f"n{n}") for n in (1, 2)]
+    for agent in agents:
+        agent.unit["owner"] = "DaemonSet/agent"
+    plan = place(nodes(2), [*agents, pod("web", cpu="2")])
+    assert headroom(plan).table["shape"].tolist() == ["web"]
+    assert headroom(plan, {"agent": shape(cpu="1")}).table["shape"].tolist() == ["agent"]
+
+
 def test_the_reserve_of_the_plan_is_kept_free():
     machines = nodes(1, cpu="4", memory="16Gi")
     plan = cs.place(cluster(machines), headroom=0.5)

@@ -329,7 +329,9 @@ def test_a_unit_that_fits_nowhere_is_named_with_the_reason():
     cluster = scenario([template(5000, 1), template(1, 1, (3, 1000)), template(1, 1)], [0, 0, 1, 2])
     packing = pack(cluster, machine(boards=2))
     told = packing.unplaceable.set_index("template")
-    assert told.loc["t0", "reason"] == "needs 5 of cpu, 1 cores, 9.313e-07 GiB, 2 GPUs offers 1"
+    assert told.loc["t0", "reason"] == (
+        "needs 5 cores of cpu, 1 cores, 9.313e-07 GiB, 2 GPUs offers 1 core"
+    )
     assert told.loc["t1", "reason"].startswith("needs 3 GPU boards, ")
     assert told["units"].tolist() == [2, 1]
     assert packing.bin_of.tolist() == [-1, -1, -1, 0]

@@ -90,7 +90,7 @@ def test_a_unit_that_fits_no_machine_is_named():
     ):
         sized(pod("huge", cpu="300"))
     with pytest.raises(
-        ModelError, match="unit default/big fits no such machine: it needs 4 of cpu"
+        ModelError, match="unit default/big fits no such machine: it needs 4 cores of cpu"
     ):
         sized(pod("big", cpu="4"), machine="m7i.xlarge")
     with pytest.raises(ModelError, match=r"1 of example\.com/fpga"):

@@ -130,6 +130,7 @@ def test_waiting_units_come_with_the_words_of_the_scheduler(plan):
             "template": "huge",
             "reason": "Insufficient cpu even on an empty node",
             "message": "0/2 nodes are available: 2 Insufficient cpu.",
+            "as_of": "the end, when all were tried",
         },
         {
             "namespace": "default",
@@ -137,6 +138,7 @@ def test_waiting_units_come_with_the_words_of_the_scheduler(plan):
             "template": "gated",
             "reason": "held by a scheduling gate",
             "message": "held by a scheduling gate.",
+            "as_of": "the end, when all were tried",
         },
     ]
 

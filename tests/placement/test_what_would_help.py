@@ -128,7 +128,7 @@ def test_a_toleration_helps_where_the_taint_alone_stands_in_the_way():
     assert remedies(place([node("full", cpu="1"), *tainted, double], [pod(cpu="2")])) == [
         "A toleration of the taint gpu=yes:NoSchedule, which is on 3 nodes, would let it on t0 "
         "(3 nodes would take it).",
-        "Requesting 1 of cpu instead of 2 would let it on full.",
+        "Requesting 1 core of cpu instead of 2 cores would let it on full.",
     ]
 
 

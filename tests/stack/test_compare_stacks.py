@@ -271,3 +271,10 @@ def test_a_comparison_of_five_stacks_takes_a_fraction_of_a_redraw():
     for more in range(20):
         compare_stacks("web-api", Host(64 + more, 256), UNIT)
     assert (time.perf_counter() - started) / 20 < 0.05
+
+
+def test_bare_numbers_for_host_and_unit_are_refused_with_what_is_expected():
+    with pytest.raises(ModelError, match=r"host is 64, expected cores and GiB, such as cs\.Host"):
+        compare_stacks("web-api", 64, 2)
+    with pytest.raises(ModelError, match=r"unit is 2, expected .* cs\.UnitSize\(1, 2\)"):
+        compare_stacks("web-api", Host(64, 256), 2)

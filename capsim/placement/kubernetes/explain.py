@@ -13,7 +13,7 @@ from capsim.errors import ModelError, nearest
 from capsim.placement.kubernetes.answers import Answers
 from capsim.placement.kubernetes.events import event
 from capsim.placement.kubernetes.probe import Probe
-from capsim.placement.kubernetes.refusals import held_back, node_reasons
+from capsim.placement.kubernetes.refusals import held_back, node_reasons, refusal_of
 from capsim.placement.kubernetes.remedies import Remedy, remedies
 from capsim.placement.kubernetes.runner_up import gap_table, runner_up
 from capsim.placement.kubernetes.scores import plugin_scores
@@ -161,8 +161,17 @@ def _waits(
     lines = [
         *_evictions(plan, row),
         f"{unit} waits: {said}" + ("" if said.endswith(".") else "."),
+        *_at_the_end(plan, row, said),
         *map(str, found),
     ]
     if len(table) and not found:
         lines.append("No single change that was tried would let it on a node.")
     return Explanation(unit, None, "\n".join(lines), table, said, found)
+
+
+def _at_the_end(plan: Placement, row: int, said: str) -> list[str]:
+    """What the table of pending units says, where others that came later have changed it."""
+    message = refusal_of(plan, row).message
+    if said.startswith(message.rstrip(".")):
+        return []
+    return [f"(That was at its turn. At the end, when all were tried: {message})"]

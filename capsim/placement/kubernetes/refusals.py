@@ -88,6 +88,12 @@ def refusals(plan: Placement) -> tuple[Refusal, ...]:
     return tuple(_refusal(plan, c, pin, rows) for (c, pin, _), rows in groups.items())
 
 
+def refusal_of(plan: Placement, unit: int) -> Refusal:
+    """The refusal of one waiting unit, against the final state."""
+    c, pin = int(plan.engine.class_of[unit]), int(plan.topology.unit_pinned[unit])
+    return _refusal(plan, c, pin, [unit])
+
+
 def held_back(plan: Placement, unit: int) -> str:
     """Why a unit never enters the queue; nothing for one that does."""
     template = plan.scenario.templates[plan.scenario.units[unit].template]

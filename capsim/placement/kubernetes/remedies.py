@@ -19,7 +19,8 @@ from capsim.placement.kubernetes.default_preemption import Candidate, Preemption
 from capsim.placement.kubernetes.probe import Probe, Variant
 from capsim.placement.kubernetes.scores import best_node
 from capsim.placement.kubernetes.variants import Change, changes
-from capsim.scenario import GPU_MILLI, PODS, Template, print_resource
+from capsim.placement.tables import told_amount
+from capsim.scenario import GPU_MILLI, PODS, Template
 from capsim.topology import Int64
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _amount(name: str, amount: int) -> str:
         return "a pod slot"
     if name == GPU_MILLI:
         return f"{amount:,} thousandths of its GPU boards"
-    return f"{print_resource(name, amount)} of {name}"
+    return told_amount(name, amount)
 
 
 # Units that leave ---------------------------------------------------------------------------

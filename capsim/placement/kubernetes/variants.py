@@ -13,6 +13,7 @@ from capsim.placement.kubernetes.engine import Engine
 from capsim.placement.kubernetes.node_unschedulable import TAINT
 from capsim.placement.kubernetes.probe import Variant
 from capsim.placement.kubernetes.static import FILTERS
+from capsim.placement.tables import told_amount
 from capsim.scenario import (
     PODS,
     LabelSelector,
@@ -22,7 +23,6 @@ from capsim.scenario import (
     Template,
     Toleration,
     TopologySpreadConstraint,
-    print_resource,
 )
 from capsim.topology import Int64
 
@@ -189,7 +189,7 @@ def _asking_less(
         most = int(free.max(initial=0))
         if most <= 0 or names[r] == PODS:
             continue
-        was, now = print_resource(names[r], int(checked[r])), print_resource(names[r], most)
-        words = f"requesting {now} of {names[r]} instead of {was}"
+        was, now = told_amount(names[r], int(checked[r])), told_amount(names[r], most)
+        words = f"requesting {now} instead of {was.partition(' of ')[0]}"
         found.append(Change(words, Variant(template, {r: most})))
     return found

@@ -12,11 +12,11 @@ import pandas as pd
 
 from capsim.errors import InputError, ModelError
 from capsim.placement.place import place
-from capsim.placement.result import Placement
+from capsim.placement.result import Cluster, Placement, topology_of
 from capsim.placement.whatif.selection import units_of, workload_of
 from capsim.placement.whatif.templates import remade
 from capsim.scenario import Assumption, Container, Template
-from capsim.topology import Int64, Topology
+from capsim.topology import Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class DaemonSetFit:
         return f"<p>{html.escape(self.headline)}.</p>{refusing.to_html(index=False)}"
 
 
-def grow_daemon_set(topology: Topology, workload: str, add: Mapping[str, str]) -> DaemonSetFit:
+def grow_daemon_set(topology: Cluster, workload: str, add: Mapping[str, str]) -> DaemonSetFit:
     """Whether a DaemonSet still fits on every node if each of its units asks for more.
 
     Its units are made anew on their nodes, in the order of priority with all that waits; they may
@@ -96,6 +96,7 @@ def grow_daemon_set(topology: Topology, workload: str, add: Mapping[str, str]) -
 
     >>> grow_daemon_set(topology, "kube-system/agent", {"cpu": "200m"}).table
     """
+    topology = topology_of(topology)
     found = workload_of(topology, workload)
     if found.kind != "DaemonSet":
         raise ModelError(f"{workload} is a {found.kind}, expected a DaemonSet.")

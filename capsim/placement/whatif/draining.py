@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from capsim.placement.result import Cluster, topology_of
 from capsim.placement.whatif.selection import is_tied, node_rows, some, stated, waiting_again
 from capsim.scenario import Node, Taint
 from capsim.topology import Int64, Topology
@@ -14,7 +15,7 @@ from capsim.topology import Int64, Topology
 _CORDON = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 
-def cordon(topology: Topology, nodes: Iterable[str]) -> Topology:
+def cordon(topology: Cluster, nodes: Iterable[str]) -> Topology:
     """The cluster with some nodes cordoned: what runs there stays, nothing new comes.
 
     A cordoned node is unschedulable and has the taint that the node controller adds.
@@ -22,22 +23,24 @@ def cordon(topology: Topology, nodes: Iterable[str]) -> Topology:
 
     >>> cordon(topology, ["n1", "n2"])
     """
+    topology = topology_of(topology)
     rows = node_rows(topology, nodes)
     return _with_nodes(topology, rows, [_cordoned(topology.scenario.nodes[n]) for n in rows])
 
 
-def uncordon(topology: Topology, nodes: Iterable[str]) -> Topology:
+def uncordon(topology: Cluster, nodes: Iterable[str]) -> Topology:
     """The cluster with some nodes taking units again.
 
     Raises: ModelError for a name that no node has.
 
     >>> uncordon(cordon(topology, ["n1"]), ["n1"])
     """
+    topology = topology_of(topology)
     rows = node_rows(topology, nodes)
     return _with_nodes(topology, rows, [_opened(topology.scenario.nodes[n]) for n in rows])
 
 
-def drain(topology: Topology, nodes: Iterable[str]) -> Topology:
+def drain(topology: Cluster, nodes: Iterable[str]) -> Topology:
     """The cluster with some nodes cordoned and their units waiting again, all at the same time.
 
     Units of DaemonSets and static pods stay, as with `kubectl drain --ignore-daemonsets`, and so
@@ -48,6 +51,7 @@ def drain(topology: Topology, nodes: Iterable[str]) -> Topology:
 
     >>> plan = place(drain(topology, ["n1", "n2"])); len(plan.waiting)
     """
+    topology = topology_of(topology)
     rows = node_rows(topology, nodes)
     if len(rows) == 0:
         return topology

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from capsim.errors import ModelError
+from capsim.placement.result import Cluster, topology_of
 from capsim.placement.whatif.selection import stated, units_of, workload_of
 from capsim.scenario import Claim, Scenario, Unit, Workload
 from capsim.topology import Int64, Topology, compile_scenario
@@ -20,7 +21,7 @@ _SCALED = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
 _ORDINAL, _OWN_NAME = "apps.kubernetes.io/pod-index", "statefulset.kubernetes.io/pod-name"
 
 
-def grow(topology: Topology, share: float) -> Topology:
+def grow(topology: Cluster, share: float) -> Topology:
     """The same mix of units, more of it: round(count * share) waiting copies of every template.
 
     The copies arrive after all others, spread evenly over the order in which the originals
@@ -29,6 +30,7 @@ def grow(topology: Topology, share: float) -> Topology:
 
     >>> grow(topology, 0.2)
     """
+    topology = topology_of(topology)
     if not 0 <= share <= 10:
         raise ModelError(f"growth is {share}, expected a share from 0 to 10 (1 doubles the units).")
     rows = _spread_copies(topology, share)
@@ -128,7 +130,7 @@ def _copy(unit: Unit, number: int) -> Unit:
     )
 
 
-def raise_replicas(topology: Topology, workload: str, replicas: int) -> Topology:
+def raise_replicas(topology: Cluster, workload: str, replicas: int) -> Topology:
     """The cluster with more replicas of one workload, waiting behind all other units.
 
     Parameters: workload, as namespace/name or namespace/Kind/name; replicas, how many in all.
@@ -137,6 +139,7 @@ def raise_replicas(topology: Topology, workload: str, replicas: int) -> Topology
 
     >>> raise_replicas(topology, "shop/web", 12)
     """
+    topology = topology_of(topology)
     found = workload_of(topology, workload)
     rows = units_of(topology, found)
     if found.kind not in _SCALED:

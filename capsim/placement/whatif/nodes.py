@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from capsim.errors import ModelError
+from capsim.placement.result import Cluster, topology_of
 from capsim.placement.whatif.selection import is_tied, known, node_rows, stated, waiting_again
 from capsim.scenario import HOSTNAME_LABEL, Node, Unit
 from capsim.topology import Int32, Int64, Topology, compile_scenario
@@ -15,7 +16,7 @@ from capsim.topology import Int32, Int64, Topology, compile_scenario
 _MOST_ADDED = 100_000
 
 
-def add_machines(topology: Topology, machine: Node, count: int) -> Topology:
+def add_machines(topology: Cluster, machine: Node, count: int) -> Topology:
     """The cluster with `count` more machines like `machine`, after the others.
 
     They are named after it: NAME+1, NAME+2, ... Where the cluster has a node of its name, each
@@ -25,6 +26,7 @@ def add_machines(topology: Topology, machine: Node, count: int) -> Topology:
 
     >>> add_machines(topology, cluster.nodes[0], 10)
     """
+    topology = topology_of(topology)
     if not 0 <= count <= _MOST_ADDED:
         raise ModelError(f"{count} machines to add, expected 0 to {_MOST_ADDED:,}.")
     if count == 0:
@@ -90,7 +92,7 @@ def _like(machine: Node, number: int) -> Node:
     return machine.model_copy(update={"name": name, "labels": labels})
 
 
-def remove_nodes(topology: Topology, nodes: Iterable[str]) -> Topology:
+def remove_nodes(topology: Cluster, nodes: Iterable[str]) -> Topology:
     """The cluster without some nodes: their units wait again.
 
     Units of DaemonSets and static pods go with their node, and so does what is terminating.
@@ -98,6 +100,7 @@ def remove_nodes(topology: Topology, nodes: Iterable[str]) -> Topology:
 
     >>> remove_nodes(topology, ["n1"])
     """
+    topology = topology_of(topology)
     rows = node_rows(topology, nodes)
     if len(rows) == 0:
         return topology
@@ -134,13 +137,14 @@ def remove_nodes(topology: Topology, nodes: Iterable[str]) -> Topology:
     )
 
 
-def remove_zone(topology: Topology, zone: str) -> Topology:
+def remove_zone(topology: Cluster, zone: str) -> Topology:
     """The cluster after a zone is lost: its nodes are gone, their units wait for a place elsewhere.
 
     Raises: ModelError for a zone in which no node is.
 
     >>> remove_zone(topology, "westeurope-1")
     """
+    topology = topology_of(topology)
     known([zone], {node.zone for node in topology.scenario.nodes if node.zone}, "zone")
     return remove_nodes(
         topology, [node.name for node in topology.scenario.nodes if node.zone == zone]

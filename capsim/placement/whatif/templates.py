@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from capsim.errors import ModelError
+from capsim.placement.result import Cluster, topology_of
 from capsim.placement.whatif.selection import known, stated, units_of, waiting_again, workload_of
 from capsim.scenario import CPU, MEMORY, Container, PriorityClass, Scenario, Template, Workload
 from capsim.topology import Int64, Topology, compile_scenario
@@ -23,7 +24,7 @@ _ARRAYS = ("request", "scoring_request", "accounted_request", "gpu_share", "prio
 
 
 def change_requests(
-    topology: Topology,
+    topology: Cluster,
     factor: float,
     *,
     templates: Sequence[str] = (),
@@ -42,6 +43,7 @@ def change_requests(
 
     >>> change_requests(topology, 1.2, namespaces=["shop"])
     """
+    topology = topology_of(topology)
     if not 0 < factor <= 100:
         raise ModelError(f"requests are multiplied by {factor}, expected more than 0, up to 100.")
     known(resources, topology.resources, "resource")
@@ -54,7 +56,7 @@ def change_requests(
     return _noted(changed, "requests changed", told)
 
 
-def set_priority(topology: Topology, workload: str, priority_class: PriorityClass) -> Topology:
+def set_priority(topology: Cluster, workload: str, priority_class: PriorityClass) -> Topology:
     """The cluster with a workload in another priority class; its units are made anew and wait.
 
     Priority is fixed when a pod is made, so the change takes effect with new pods.
@@ -64,6 +66,7 @@ def set_priority(topology: Topology, workload: str, priority_class: PriorityClas
 
     >>> set_priority(topology, "shop/web", PriorityClass(name="gold", value=1000))
     """
+    topology = topology_of(topology)
     name, value = priority_class.name, priority_class.value
     if not -(2**31) <= value < 2**31:
         raise ModelError(f"priority class {name} has the value {value}, expected 32 bits.")

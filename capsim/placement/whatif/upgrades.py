@@ -12,7 +12,7 @@ import pandas as pd
 
 from capsim.errors import ModelError
 from capsim.placement.place import place
-from capsim.placement.result import Placement
+from capsim.placement.result import Cluster, Placement, topology_of
 from capsim.placement.whatif.draining import drain, uncordon
 from capsim.placement.whatif.nodes import add_machines, remove_nodes
 from capsim.scenario import Assumption, Node
@@ -113,7 +113,7 @@ class Upgrade:
 
 
 def upgrade(
-    topology: Topology,
+    topology: Cluster,
     *,
     pool_label: str = "",
     surge: int = 1,
@@ -133,6 +133,7 @@ def upgrade(
 
     >>> upgrade(plan.placed_topology, surge=2).headline
     """
+    topology = topology_of(topology)
     if min(surge, unavailable) < 0 or not 1 <= surge + unavailable <= _MOST_AT_ONCE:
         told = f"surge {surge}, unavailable {unavailable}"
         raise ModelError(f"{told}: expected numbers from 0 that add up to 1 to {_MOST_AT_ONCE:,}.")

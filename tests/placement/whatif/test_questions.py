@@ -399,3 +399,24 @@ def test_an_upgrade_leaves_no_trace_of_its_steps_in_the_assumptions():
 def test_an_upgrade_has_its_bounds(surge, unavailable):
     with pytest.raises(ModelError, match="expected numbers from 0 that add up to 1 to 1,000"):
         upgrade(FULL, surge=surge, unavailable=unavailable)
+
+
+# What may be asked --------------------------------------------------------------------------
+
+
+def test_a_question_may_be_asked_of_a_plan_a_scenario_or_a_compiled_one():
+    scenario = cluster(nodes(2), pods(2, cpu="1"))
+    plan = cs.place(scenario)
+    drained = cs.place(drain(plan, ["n1"]))
+    assert cs.compare(plan, drained).headline == "1 moved"
+    assert len(doubled(scenario)) == len(doubled(plan)) == 4
+    assert cordon(cs.compile_scenario(scenario), ["n1"]).scenario.nodes[0].unschedulable
+
+
+def doubled(asked):
+    return cs.grow(asked, 1.0).scenario.units
+
+
+def test_anything_else_is_refused_in_words():
+    with pytest.raises(ModelError, match=r"type int, expected a scenario \(from cs\.read\)"):
+        drain(3, ["n1"])
