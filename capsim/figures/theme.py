@@ -185,7 +185,7 @@ def log_ticks(low: float, high: float) -> dict[str, Any]:
         if len(ticks) >= 3:
             break
     else:
-        ticks = [float(f"{value:.2g}") for value in np.geomspace(low, high, 3)]
+        ticks = [float(f"{value:.4g}") for value in np.geomspace(low, high, 3)]
     return {"tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
 
 
