@@ -116,3 +116,8 @@ def test_a_logarithmic_axis_has_three_ticks_or_more_within_its_ends(low: float, 
     assert 3 <= len(ticks["tickvals"]) == len(set(ticks["ticktext"])) <= 9
     assert low * 0.99 <= min(ticks["tickvals"])
     assert max(ticks["tickvals"]) <= high * 1.01
+
+
+@pytest.mark.parametrize(("value", "floor"), [(11.1, 10), (37, 30), (0.7, 0.5), (2.0, 2), (1, 1)])
+def test_a_logarithmic_axis_begins_at_a_round_number(value: float, floor: float):
+    assert theme.log_floor(value) == pytest.approx(floor)
