@@ -60,6 +60,8 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
         x=x,
         y=(100 * curve.limited[:, 3]).astype(np.float32),
         name=THROTTLED,
+        # A native chart has one axis of values, and this one has another.
+        meta="not in decks",
         mode="lines",
         line={"color": theme.AT_RISK, "width": 2},
         fill="tozeroy",
@@ -80,7 +82,8 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
 def time_range(curve: LatencyCurve) -> tuple[float, float]:
     """Ends of the axis of times in milliseconds, as exponents of ten."""
     ends = np.concatenate([y[np.isfinite(y)] for y in times_ms(curve).values()])
-    return float(np.log10(ends.min())) - 0.1, float(np.log10(ends.max())) + 0.1
+    low = theme.log_floor(float(ends.min()) / 1.1)
+    return float(np.log10(low)), float(np.log10(ends.max())) + 0.1
 
 
 def times_ms(curve: LatencyCurve) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
@@ -205,7 +208,7 @@ def contention(result: Contention) -> go.Figure:
         showline=True,
         **theme.percent_ticks(),
     )
-    ends = 1000 * finite[-1] / 1.1, 1000 * finite[0] * 1.1
+    ends = theme.log_floor(1000 * finite[-1] / 1.05), 1000 * finite[0] * 1.1
     figure.update_yaxes(
         title_text="p99 of the response time (ms, logarithmic)",
         type="log",

@@ -113,7 +113,10 @@ def line_labels(table: pd.DataFrame, strike: str, axis: str = "") -> list[dict[s
         groups = _together(column_of_names.sort_values(column, ascending=False), column, top)
         heights = _apart([(height, len(kinds)) for height, _, kinds in groups], top)
         for (_, x, kinds), height in zip(groups, heights, strict=True):
-            found.append(_line_label(kinds, x, height, axis))
+            label = _line_label(kinds, x, height, axis)
+            # Beside an end amid the plot other lines may begin.
+            above = {"yanchor": "bottom", "xshift": -8, "yshift": 6} if x < 0.85 * right else {}
+            found.append(label | above)
     return found
 
 
@@ -194,7 +197,7 @@ def frontier_axes(table: pd.DataFrame, strike: str) -> tuple[dict[str, Any], dic
 
 def _step(least: float) -> int:
     """The first of 1, 2, 5, 10, 20, ... that is not less."""
-    power = 10 ** max(0, math.floor(math.log10(max(least, 1))))
+    power = int(10 ** max(0, math.floor(math.log10(max(least, 1)))))
     return next(times * power for times in (1, 2, 5, 10) if times * power >= least)
 
 

@@ -176,6 +176,15 @@ def percent_ticks(values: Sequence[float] = (0, 25, 50, 75, 100)) -> dict[str, A
     return {"tickvals": list(values), "ticktext": [f"{value:.0f} %" for value in values]}
 
 
+def log_floor(value: float) -> float:
+    """The largest of 1, 2, 3, 5, 10, 20, ... that is not more: where a logarithmic axis begins.
+
+    Presentations count their ticks from there, so it is a round number.
+    """
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 3, 5) if step * power <= value)
+
+
 def log_ticks(low: float, high: float) -> dict[str, Any]:
     """Ticks of a logarithmic axis between two values: at least three, at most eight."""
     tens = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
@@ -185,7 +194,7 @@ def log_ticks(low: float, high: float) -> dict[str, Any]:
         if len(ticks) >= 3:
             break
     else:
-        ticks = [float(f"{value:.2g}") for value in np.geomspace(low, high, 3)]
+        ticks = [float(f"{value:.4g}") for value in np.geomspace(low, high, 3)]
     return {"tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
 
 
