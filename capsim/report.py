@@ -38,9 +38,9 @@ _PACKING_CURVE = (ShapePoint(utilization=0, score=0), ShapePoint(utilization=100
 _SHOWN_SHAPES = 3
 #: Tables that say something where no units were given.
 _OF_MACHINES_ALONE = ("nodes", "headroom", "assumptions")
-_EXAMPLE_SHAPE = "1 core, 4 GiB"
+_EXAMPLE_SIZE = "1 core, 4 GiB"
 _EXAMPLE = {
-    _EXAMPLE_SHAPE: Template.model_validate(
+    "example pod": Template.model_validate(
         {"containers": [{"requests": {"cpu": "1", "memory": "4Gi"}}]}
     )
 }
@@ -252,7 +252,7 @@ def _example(report: Report) -> list[str]:
     """For machines alone: what they would hold of a stated size."""
     fits = int(report.headroom.fits.sum())
     return [
-        f"They would hold {fits:,} pods of {_EXAMPLE_SHAPE} each, an example: give workloads "
+        f"They would hold {fits:,} pods of {_EXAMPLE_SIZE} each, an example: give workloads "
         "(a dump, manifests or a CSV, see docs/how-to/inputs.md) for an answer about yours."
     ]
 
