@@ -241,10 +241,9 @@ def press(page: Any, words: str, times: int, key: str = "ArrowRight") -> Moves:
     handle.focus()
     page.evaluate("() => { window.moves.length = 0 }")
     for number in range(times):
-        before = handle.get_attribute("aria-valuenow")
-        page.keyboard.press(key)
-        if handle.get_attribute("aria-valuenow") == before:
+        if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax"):
             break
+        page.keyboard.press(key)
         page.wait_for_timeout(GAP_MS)
         try:
             page.wait_for_function(f"() => window.moves[{number}]?.painted", timeout=20_000)

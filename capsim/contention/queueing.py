@@ -47,6 +47,10 @@ def mmc_quantile(share: float, rate: float, service_s: float, servers: int) -> f
     waits, spare = waiting_probability(rate, service_s, servers), servers - 1 - load
 
     def longer(x: float) -> float:
+        if abs(x * spare) > 1:
+            # Near its capacity a queue is so long that e^(-x spare) alone has no float.
+            rest = (math.exp(-x) - math.exp(-x * (1 + spare))) / spare
+            return math.exp(-x) + waits * rest
         # expm1 keeps the digits where spare is close to 0, and the limit there is x.
         rest = x if abs(spare) < 1e-12 else -math.expm1(-x * spare) / spare
         return math.exp(-x) * (1 + waits * rest)

@@ -238,7 +238,8 @@ def _style_axis(axis: Any, stated: Any, known: Axis, page: Page) -> None:
         axis.format.line.fill.background()
     if known.fixed:
         ends = (10**known.low, 10**known.high) if known.log else (known.low, known.high)
-        axis.minimum_scale, axis.maximum_scale = min(ends), max(ends)
+        # Without the last digits of 10**x, which an axis would show.
+        axis.minimum_scale, axis.maximum_scale = (float(f"{end:.9g}") for end in sorted(ends))
     if known.log:
         _set_log(axis)
         axis.major_unit = 2
@@ -246,7 +247,8 @@ def _style_axis(axis: Any, stated: Any, known: Axis, page: Page) -> None:
         axis.major_unit = float(stated.tickvals[1]) - float(stated.tickvals[0])
     if stated.showgrid is False:
         axis.has_major_gridlines = False
-    axis.tick_labels.number_format = _number_format(stated)
+    whole = known.log and known.low >= 0
+    axis.tick_labels.number_format = "#,##0" if whole else _number_format(stated)
     axis.tick_labels.number_format_is_linked = False
     if stated.title.text:
         _title(axis, stated.title.text, page)

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-_HEADING_PX = 62
-"""Height of title and subtitle, which the page writes itself."""
+_HEADING_PX = 36
+"""Pixels of title and subtitle, which the page writes itself, less the room of the toolbar."""
 _MOST_ROWS = 2000
+_TOOLBAR = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "plotlyServerURL": "",
+    "scrollZoom": True,
+}
 #: Whatever the page holds, a browser fetches nothing; plotly's WebGL needs unsafe-eval.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
@@ -108,7 +114,12 @@ def _section(at: int, figure: go.Figure, head: str) -> str:
         full_html=False,
         include_plotlyjs=False,
         div_id=f"plot-{at}",
-        config={"displaylogo": False, "plotlyServerURL": "", "scrollZoom": True},
+        config={
+            "displaylogo": False,
+            "displayModeBar": "hover",
+            "plotlyServerURL": "",
+            "scrollZoom": True,
+        },
     )
     return (
         f'<section id="figure-{at}"><h2>{html.escape(head)}</h2><p>{html.escape(subtitle)}</p>'

@@ -232,7 +232,7 @@ def _markers(
 ) -> Iterator[Points]:
     """Markers in groups of one colour and one size."""
     marker = trace.marker
-    colours, names = _shades(marker, at, finite)
+    colours, names = _shades(trace, at, finite)
     sizes = _size_steps(marker.size, finite)
     key = np.stack([colours[0], sizes[0]], axis=1)
     for shade, step in sorted(map(tuple, np.unique(key, axis=0).tolist())):
@@ -253,10 +253,12 @@ def _outline(marker: Any) -> str | None:
 
 
 def _shades(
-    marker: Any, at: int, finite: NDArray[np.bool_]
+    trace: Any, at: int, finite: NDArray[np.bool_]
 ) -> tuple[tuple[NDArray[np.int64], list[str]], list[str]]:
     """For each marker the number of its shade; the shades; what they add to the name."""
-    given = marker.color
+    marker = trace.marker
+    # As in plotly, markers without a colour have that of their line.
+    given = trace.line.color if marker.color is None else marker.color
     none = np.zeros(int(finite.sum()), np.int64)
     if given is None or isinstance(given, str):
         return (none, [_one_colour(given, at)]), [""]

@@ -11,6 +11,8 @@ from capsim.figures import theme, words
 LEFT = 300
 """Pixels for the names."""
 _NAME_LENGTH = 40
+_LEAST_AXIS = 5
+"""Where an axis of counts ends at least, so that a bar of 1 is a short one."""
 _TALLEST, _THICKEST = 104.0, 46.0
 """Pixels of a row and of its bar, at most."""
 
@@ -49,7 +51,7 @@ def count_axis(figure: go.Figure, title: str, most: float, *, room: float) -> No
     """An axis of whole numbers from 0, with `room` for labels as a share of the longest bar."""
     figure.update_xaxes(
         title_text=title,
-        range=[0, (1 + room) * max(most, 1)],
+        range=[0, (1 + room) * max(most, _LEAST_AXIS)],
         tickformat=",",
         nticks=7,
         dtick=1 if most <= 6 else None,

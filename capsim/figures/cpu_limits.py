@@ -60,6 +60,8 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
         x=x,
         y=(100 * curve.limited[:, 3]).astype(np.float32),
         name=THROTTLED,
+        # A native chart has one axis of values, and this one has another.
+        meta="not in decks",
         mode="lines",
         line={"color": theme.AT_RISK, "width": 2},
         fill="tozeroy",
@@ -70,7 +72,18 @@ def draw_curve(curve: LatencyCurve) -> go.Figure:
         showlegend=False,
     )
     _axes(figure)
+    low, high = time_range(curve)
+    figure.update_yaxes(
+        range=[low, high], selector={"type": "log"}, **theme.log_ticks(10**low, 10**high)
+    )
     return figure
+
+
+def time_range(curve: LatencyCurve) -> tuple[float, float]:
+    """Ends of the axis of times in milliseconds, as exponents of ten."""
+    ends = np.concatenate([y[np.isfinite(y)] for y in times_ms(curve).values()])
+    low = theme.log_floor(float(ends.min()) / 1.1)
+    return float(np.log10(low)), float(np.log10(ends.max())) + 0.1
 
 
 def times_ms(curve: LatencyCurve) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
@@ -116,9 +129,7 @@ def _axes(figure: go.Figure) -> None:
         showline=True,
         **theme.percent_ticks(),
     )
-    figure.update_yaxes(
-        title_text="Response time (ms)", type="log", domain=[0.40, 1], dtick=1, nticks=6
-    )
+    figure.update_yaxes(title_text="Response time (ms)", type="log", domain=[0.40, 1])
     figure.update_layout(
         yaxis2={
             "title": {"text": "Throttled (%)"},
@@ -197,7 +208,13 @@ def contention(result: Contention) -> go.Figure:
         showline=True,
         **theme.percent_ticks(),
     )
-    figure.update_yaxes(title_text="p99 of the response time (ms)", rangemode="tozero")
+    ends = theme.log_floor(1000 * finite[-1] / 1.05), 1000 * finite[0] * 1.1
+    figure.update_yaxes(
+        title_text="p99 of the response time (ms, logarithmic)",
+        type="log",
+        range=np.log10(ends).tolist(),
+        **theme.log_ticks(*ends),
+    )
     if stuck:
         _mark_stuck(figure, 100 * stuck / len(slow), stuck)
     return theme.finish(
@@ -239,4 +256,5 @@ def contention_title(result: Contention) -> str:
         half = "most want all they can get"
     if not short and not throttled:
         return f"All {units:,} units get what they want; {half}"
-    return f"{short:,} of {units:,} units get too little CPU, {throttled:,} are throttled; {half}"
+    head = f"{short:,} of {units:,} units get too little CPU"
+    return f"{head}, {throttled:,} are throttled; {half}" if throttled else f"{head}; {half}"

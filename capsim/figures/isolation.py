@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,8 @@ _PARTS = (
     ("memory_added_mib_per_pod", "Memory added<br>(MiB a pod, mean)", ",.0f"),
 )
 _WIDTH, _GAP = 0.205, 0.06
+_LABEL_LINE = 0.052
+"""Height of a line of a label, as a share of the axis."""
 
 
 def isolation_frontier(
@@ -78,7 +81,7 @@ def _frontier_trace(kind: str, rows: pd.DataFrame, strike: str) -> go.Scatter:
         name=name,
         mode="lines+markers",
         line={"color": ISOLATION_COLOURS[kind], "width": 2.5},
-        marker={"size": 8},
+        marker={"size": 8, "color": ISOLATION_COLOURS[kind]},
         customdata=rows["pods_per_node_at_most"],
         hovertemplate=f"<b>{name}</b>, at most %{{customdata}} pods on a machine<br>"
         "%{x:,.0f} machines, %{y:.3g} pods<extra></extra>",
@@ -91,7 +94,7 @@ def now_trace(machines: float, pods: float) -> go.Scatter:
     return go.Scatter(
         x=np.array([machines], np.float32),
         y=np.array([pods], np.float32),
-        name="now",
+        name="your choice",
         mode="markers",
         marker={"size": 19, "color": theme.AT_RISK, "line": {"color": theme.PAPER, "width": 2.5}},
         hovertemplate="your choice: %{x:,.0f} machines, %{y:.3g} pods<extra></extra>",
@@ -100,37 +103,67 @@ def now_trace(machines: float, pods: float) -> go.Scatter:
 
 
 def line_labels(table: pd.DataFrame, strike: str, axis: str = "") -> list[dict[str, Any]]:
-    """Names to the right of the plot at the height of the lines' left ends, pushed apart."""
-    column = STRIKES[strike][0]
-    first = _cheapest(table).sort_values(column, ascending=False)
-    top = _top(table, strike)
-    heights = _apart(first[column].tolist(), 0.058 * top, top)
-    return [
-        {
-            "name": "line",
-            "x": 1,
-            "xref": f"x{axis} domain",
-            "y": height,
-            "yref": f"y{axis}",
-            "text": f"<b>{ISOLATIONS[str(kind)]}</b>",
-            "font": {"color": ISOLATION_COLOURS[str(kind)], "size": 13},
-            "showarrow": False,
-            "xanchor": "left",
-            "xshift": 8,
-        }
-        for kind, height in zip(first.index, heights, strict=True)
+    """Names beside the right ends of the lines; lines that end in one point share a label."""
+    column, top = STRIKES[strike][0], _top(table, strike)
+    last = table.sort_values("machines_in_use").groupby("isolation", sort=False).last()
+    right = float(last["machines_in_use"].max())
+    inner = last["machines_in_use"] < 0.85 * right
+    found = []
+    for column_of_names in (last[inner], last[~inner]):
+        groups = _together(column_of_names.sort_values(column, ascending=False), column, top)
+        heights = _apart([(height, len(kinds)) for height, _, kinds in groups], top)
+        for (_, x, kinds), height in zip(groups, heights, strict=True):
+            label = _line_label(kinds, x, height, axis)
+            # Beside an end amid the plot other lines may begin.
+            above = {"yanchor": "bottom", "xshift": -8, "yshift": 6} if x < 0.85 * right else {}
+            found.append(label | above)
+    return found
+
+
+def _line_label(kinds: list[str], x: float, y: float, axis: str) -> dict[str, Any]:
+    names = [
+        f"<span style='color:{ISOLATION_COLOURS[kind]}'><b>{ISOLATIONS[kind]}</b></span>"
+        for kind in kinds
     ]
+    return {
+        "name": "line",
+        "x": x,
+        "xref": f"x{axis}",
+        "y": y,
+        "yref": f"y{axis}",
+        "text": "<br>".join(names),
+        "font": {"color": ISOLATION_COLOURS[kinds[0]], "size": 13},
+        "showarrow": False,
+        "align": "left",
+        "xanchor": "left",
+        "xshift": 10,
+    }
 
 
-def _apart(values: list[float], least: float, top: float) -> list[float]:
-    """Falling heights at least so far apart, all above the axis."""
+def _together(last: pd.DataFrame, column: str, top: float) -> list[tuple[float, float, list[str]]]:
+    """Height, place and kinds of the labels, from high to low; ends that coincide are one."""
+    groups: list[tuple[float, float, list[str]]] = []
+    ends = zip(last.index, last["machines_in_use"], last[column], strict=True)
+    for kind, x, y in ends:
+        if groups and groups[-1][0] - y < 0.01 * top:
+            y_first, x_first, kinds = groups[-1]
+            groups[-1] = (y_first, max(x_first, float(x)), [*kinds, str(kind)])
+        else:
+            groups.append((float(y), float(x), [str(kind)]))
+    return groups
+
+
+def _apart(labels: list[tuple[float, int]], top: float) -> list[float]:
+    """Falling heights at which labels of so many lines do not touch, all above the axis."""
+    line = _LABEL_LINE * top
     found: list[float] = []
-    for value in values:
-        found.append(min(value, found[-1] - least) if found else min(value, top))
-    floor = 0.02 * top
+    for at, (height, lines) in enumerate(labels):
+        room = line * (labels[at - 1][1] + lines) / 2 if at else 0.0
+        found.append(min(height, found[-1] - room) if at else min(height, top))
     for at in range(len(found) - 1, -1, -1):
-        found[at] = max(found[at], floor)
-        floor = found[at] + least
+        lines = labels[at][1]
+        below = found[at + 1] + line * (labels[at + 1][1] + lines) / 2 if at + 1 < len(found) else 0
+        found[at] = max(found[at], below, 0.4 * line * lines)
     return found
 
 
@@ -147,14 +180,25 @@ def _top(table: pd.DataFrame, strike: str) -> float:
 def frontier_axes(table: pd.DataFrame, strike: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Machines to the right, pods upwards from 0."""
     least, most = float(table["machines_in_use"].min()), float(table["machines_in_use"].max())
-    room = max(1.0, 0.06 * (most - least))
+    if least < 0.5 * most:
+        least = 0.0
+    step = _step((most - least) / 6)
+    low = step * math.floor(least / step)
     across = {
         "title": {"text": "Machines that carry tenants' pods (number)"},
-        "range": [least - room, most + room],
+        # Ticks count from the low end in a presentation too, so it is one of them.
+        "range": [low, max(most + 0.04 * (most - low), low + step)],
+        "tickvals": [low + step * at for at in range(int((1.04 * most - low) / step) + 1)],
         "tickformat": ",",
         "showline": True,
     }
     return across, {"title": {"text": STRIKES[strike][1]}, "range": [0, _top(table, strike)]}
+
+
+def _step(least: float) -> int:
+    """The first of 1, 2, 5, 10, 20, ... that is not less."""
+    power = int(10 ** max(0, math.floor(math.log10(max(least, 1)))))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= least)
 
 
 def _frontier_title(table: pd.DataFrame, strike: str) -> str:

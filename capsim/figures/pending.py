@@ -106,12 +106,20 @@ def pending_title(plan: Placement) -> str:
     if table.empty:
         return f"No {noun} waits"
     waiting, first = int(table["units"].sum()), int(table["units"].iloc[0])
-    reason = words.safe(reason_words(str(table["reason"].iloc[0])))
+    reason = str(table["reason"].iloc[0])
     verb = "waits" if waiting == 1 else "wait"
     head = f"{waiting:,} of {words.count(len(plan.node_of), noun)} {verb}"
     if first == waiting:
-        return f"{head}: {reason}"
-    return f"{head}, {first:,} of them: {reason}"
+        return f"{head}: {words.safe(reason_words(reason))}"
+    return f"{head}, {first:,} of them because {_because(reason)}"
+
+
+def _because(reason: str) -> str:
+    """A reason as a clause; the scheduler's own words are quoted."""
+    told = words.safe(reason_words(reason))
+    if not reason.startswith(_INSUFFICIENT):
+        return f"of “{told}”"
+    return f"there {'are' if told.endswith('s') else 'is'} {told}"
 
 
 def reason_words(reason: str) -> str:

@@ -261,14 +261,19 @@ def stacks_title(comparison: StackComparison) -> str:
     least = min(every, key=lambda stack: stack.units.value)
     if most.units.value == 0:
         return "No platform fits one of these units on this host"
-    held = f"{most.units.value:,.0f} units on a host as {_inline(most)}"
+    held = f"{words.count(round(most.units.value), 'unit')} fit {_how(most)}"
     if least.units.value < most.units.value:
-        held += f", {least.units.value:,.0f} as {_inline(least)}"
+        held += f", {least.units.value:,.0f} {_how(least)}"
     slow = max(every, key=lambda stack: stack.slowdown.value)
     if slow.slowdown.value < 1.005:
         return f"{held}; none slows the work"
     worst = words.percent(slow.slowdown.value - 1)
-    return f"{held}; the work takes {worst} longer as {_inline(slow)}"
+    return f"{held}; the work takes {worst} longer with {_inline(slow)}"
+
+
+def _how(stack: Stack) -> str:
+    """After "64 units fit": "on bare metal", "as Kata pods on a host"."""
+    return f"{'on' if stack.platform.key == 'bare-metal' else 'as'} {_inline(stack)}"
 
 
 def _inline(stack: Stack) -> str:

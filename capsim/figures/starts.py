@@ -39,6 +39,8 @@ _MACHINE = ("call", "allocate", "boot", "join", "scale-up noticed", "place", "ro
 _POINTS = 160
 _COLOURS = (theme.INK, theme.AT_RISK, theme.USED, "#009E73", theme.WAITING, theme.STRANDED,
             theme.FREE, theme.SOFT)  # fmt: skip
+_BELOW = 0.4
+"""Of a row, from the middle of a bar to the line of its range."""
 _NEAR = 1.6
 """Medians within this factor have curves that are close; the first of them is named on its left."""
 
@@ -53,8 +55,7 @@ def start_waterfall(start: StartUp) -> go.Figure:
         begin, took, low, high = (step[x] for x in ("begins_s", "p50_s", "low_s", "high_s"))
         _bar(figure, row, begin, took, _PHASES[step["phase"]][1], _hover(step))
         _whisker(figure, row, begin, (low, high), most)
-        end = min(begin + max(high, took), most)
-        bars.write_beside(figure, end, row, _seconds(took), size=13)
+        bars.write_beside(figure, min(begin + took, most), row, _seconds(took), size=13)
     bars.name_rows(figure, [str(name) for name in table["step"]])
     kinds = dict(_PHASES[str(phase)] for phase in table["phase"])
     bars.key(figure, [*kinds.items()])
@@ -62,8 +63,8 @@ def start_waterfall(start: StartUp) -> go.Figure:
     return theme.finish(
         figure,
         _waterfall_title(start),
-        f"{words.safe(start.image)}: {_what(start)}; median begin and length of each step; "
-        "dotted: 5th to 95th percentile of its length",
+        f"{words.safe(start.image)}: {_what(start)}; bars and numbers: the median of each "
+        "step; dotted below: its 5th to 95th percentile",
         _source(start.assumptions),
         start.assumptions,
     )
@@ -85,9 +86,10 @@ def _bar(figure: go.Figure, row: int, begin: float, took: float, colour: str, ho
 def _whisker(
     figure: go.Figure, row: int, begin: float, ends: tuple[float, float], most: float
 ) -> None:
+    """Where the step ends from quick to slow, below its bar, where no number stands in its way."""
     figure.add_scatter(
         x=[min(begin + ends[0], most), min(begin + ends[1], most)],
-        y=[row, row],
+        y=[row + _BELOW, row + _BELOW],
         mode="lines",
         line={"color": theme.SOFT, "width": 1.5, "dash": "dot"},
         hoverinfo="skip",

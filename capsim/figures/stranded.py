@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from capsim.placement.stranded import Stranded
 
 _MOST_SHAPES = 8
+_MUCH, _MOST_NAMED = 0.05, 3
 _PARTS = (("used", theme.USED), ("free", theme.FREE), ("stranded", theme.STRANDED))
 _BEHIND = {CPU: "behind full CPUs", MEMORY: "behind full memory", PODS: "behind full pod slots"}
 _KEY = [("used", theme.USED), ("free and usable", theme.FREE), ("stranded", theme.STRANDED)]
@@ -55,8 +56,8 @@ def stranded_capacity(stranded: Stranded) -> go.Figure:
     return theme.finish(
         figure,
         stranded_title(stranded),
-        f"Free capacity that no further {noun} of the mix can use, because another resource of "
-        "the node is full",
+        f"Free capacity that no further {noun} of the mix can use where it is"
+        f"{_also_stranded(stranded, shares)}",
         _source(stranded),
         stranded.assumptions,
     )
@@ -67,6 +68,18 @@ def stranded_title(stranded: Stranded, resource: str | None = None) -> str:
     told, _, reasons = _headline(stranded, resource).partition(": ")
     main = [part for part in reasons.split(", ") if part][:2]
     return f"{told}: {' and '.join(main)}" if main else told
+
+
+def _also_stranded(stranded: Stranded, shares: list[dict[str, float]]) -> str:
+    """The resources that the title leaves out, where much of them is stranded too."""
+    lost = {
+        name: each["stranded"]
+        for name, each in zip(stranded.table["resource"], shares, strict=True)
+        if name != _default(stranded) and each["stranded"] >= _MUCH
+    }
+    most = sorted(lost, key=lambda name: -lost[name])[:_MOST_NAMED]
+    told = [f"{words.percent(lost[name])} of {words.resource_mass(_long(name))}" for name in most]
+    return f"; stranded as well: {words.listed(told)}" if told else ""
 
 
 def _headline(stranded: Stranded, resource: str | None) -> str:

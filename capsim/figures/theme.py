@@ -6,6 +6,7 @@ the same thing has the same colour in every figure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
@@ -16,10 +17,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from capsim.figures import words
+from capsim.figures.in_notebook import HouseFigure
 from capsim.scenario import CPU, EPHEMERAL_STORAGE, GPU_MILLI, MEMORY, PODS, Assumption
 
 WIDTH, HEIGHT = 1120, 630
-"""Pixels, 16:9: fits a notebook's column; pictures are made at twice that."""
+"""Pixels, 16:9; pictures are made at twice that, notebooks show less (see `in_notebook`)."""
 
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 INK, SOFT, FAINT, GRID = "#1B2733", "#5B6875", "#98A3AE", "#E6EAEE"
@@ -174,6 +176,28 @@ def percent_ticks(values: Sequence[float] = (0, 25, 50, 75, 100)) -> dict[str, A
     return {"tickvals": list(values), "ticktext": [f"{value:.0f} %" for value in values]}
 
 
+def log_floor(value: float) -> float:
+    """The largest of 1, 2, 3, 5, 10, 20, ... that is not more: where a logarithmic axis begins.
+
+    Presentations count their ticks from there, so it is a round number.
+    """
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 3, 5) if step * power <= value)
+
+
+def log_ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks of a logarithmic axis between two values: at least three, at most eight."""
+    tens = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        ticks = [step * 10.0**ten for ten in tens for step in steps]
+        ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if len(ticks) >= 3:
+            break
+    else:
+        ticks = [float(f"{value:.4g}") for value in np.geomspace(low, high, 3)]
+    return {"tickvals": ticks, "ticktext": [f"{tick:,.6g}" for tick in ticks]}
+
+
 @cache
 def _template() -> go.layout.Template:
     axis = {
@@ -210,7 +234,7 @@ def _template() -> go.layout.Template:
 
 def blank(*, left: int = 76, right: int = 48, bottom: int = 92) -> go.Figure:
     """An empty figure in the house theme, at slide size; margins in pixels."""
-    return go.Figure(
+    return HouseFigure(
         layout={
             "template": _template(),
             "width": WIDTH,

@@ -40,7 +40,7 @@ def cpu_limits(*, tray: DeckTray | None = None) -> CpuLimits:
 
     >>> cs.panels.cpu_limits()
     """
-    return CpuLimits(tray or DeckTray(title="CPU limits and latency"))
+    return CpuLimits(tray or DeckTray("cpu-limits.pptx", title="CPU limits and latency"))
 
 
 @lru_cache(maxsize=16)
@@ -120,8 +120,7 @@ class CpuLimits(Panel):
         lines = {trace.name: trace for trace in self.figure.data}
         notes = {note.name: note for note in self.figure.layout.annotations}
         times = figures.times_ms(self.curve)
-        ends = np.concatenate([y[np.isfinite(y)] for y in times.values()])
-        low, high = (float(np.log10(end)) for end in (ends.min(), ends.max()))
+        low, high = figures.time_range(self.curve)
         with self.figure.batch_update():
             for name, y in times.items():
                 lines[name].y = y
@@ -130,8 +129,8 @@ class CpuLimits(Panel):
                     notes[name].y = height
             lines[figures.THROTTLED].y = (100 * self.curve.limited[:, 3]).astype(np.float32)
             lines[_NOW].x = np.full(2, min(100 * self.use, 100), np.float32)
-            lines[_NOW].y = np.array([10 ** (low - 0.1), 10 ** (high + 0.1)], np.float32)
-            self.figure.layout.yaxis.range = [low - 0.1, high + 0.1]
+            lines[_NOW].y = np.array([10**low, 10**high], np.float32)
+            self.figure.layout.yaxis.update(range=[low, high], **theme.log_ticks(10**low, 10**high))
             if not np.array_equal(lines["p99"].x, x):
                 for name in (*times, figures.THROTTLED):
                     lines[name].x = x

@@ -70,7 +70,9 @@ def who_shares_my_kernel(
     if not scenario.nodes or not tenants:
         raise ModelError("The cluster has no machines or no units; cs.size_cluster gives machines.")
     return WhoSharesMyKernel(
-        scenario, tenants, tray or DeckTray(title=f"Kernel sharing: {scenario.name}")
+        scenario,
+        tenants,
+        tray or DeckTray("who-shares-my-kernel.pptx", title=f"Kernel sharing: {scenario.name}"),
     )
 
 

@@ -14,7 +14,7 @@ from capsim import catalogue as bundled
 from capsim.errors import CapsimError, ModelError
 from capsim.figures import resources, theme
 from capsim.figures.groups import group_by_shape
-from capsim.figures.words import safe
+from capsim.figures.words import count, safe
 from capsim.panels import words
 from capsim.panels.common import (
     Afterwards,
@@ -37,6 +37,7 @@ _STRATEGIES = {
     "MostAllocated: fill up": "MostAllocated",
     "RequestedToCapacityRatio: by a curve": "RequestedToCapacityRatio",
 }
+_ROUNDS = 6
 _SOON, _STILL, _AT_REST = 0.01, 0.06, 0.3
 """Seconds: until the picture is on its way; without a move; without one for longer."""
 
@@ -57,7 +58,9 @@ def how_many_machines(
     >>> cs.panels.how_many_machines(cs.read("cluster.yaml"))
     """
     topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
-    tray = tray or DeckTray(title=f"Capacity plan: {topology.scenario.name}")
+    tray = tray or DeckTray(
+        "how-many-machines.pptx", title=f"Capacity plan: {topology.scenario.name}"
+    )
     return HowManyMachines(topology, machine_shapes(topology, catalogue), tray)
 
 
@@ -172,14 +175,41 @@ class HowManyMachines(Panel):
         return theme.finish(figure, self.headline, SUBTITLE, footnote, self.plan.assumptions)
 
     def add_machines(self, *_: object) -> None:
-        """Add what the waiting units would need, to see what the scheduler makes of it."""
-        slider = self.controls.machines
-        wanted = slider.value + self.answer.needs.count
-        slider.value = min(wanted, slider.max)
-        if wanted > slider.max:
-            self.said.say(
-                f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
-            )
+        """Add what the waiting units would need, and again what the scheduler left waiting.
+
+        Ends when nobody waits who could fit, when more machines let nobody else in, at the end of
+        the slider, or after a few rounds.
+        """
+        slider, start = self.controls.machines, self.controls.machines.value
+        helps = True
+        for number in range(1, _ROUNDS + 1):
+            before, waiting = slider.value, len(self.plan.waiting)
+            more = self.answer.needs.count
+            if not more or before == slider.max:
+                break
+            self.said.say(f"Round {number}: {count(more, 'more machine')} …")
+            slider.value = min(before + more, slider.max)
+            helps = len(self.plan.waiting) < waiting
+            if not helps:
+                slider.value = before
+                break
+        self.said.say(self._added(slider.value - start, helps))
+
+    def _added(self, machines: int, helps: bool) -> str:
+        """What adding machines came to."""
+        slider, more = self.controls.machines, self.answer.needs.count
+        if more and slider.value == slider.max:
+            wanted = slider.value + more
+            return f"{wanted:,} machines would be needed; the slider ends at {slider.max:,}."
+        told = f"{count(machines, 'machine')} added"
+        able = len(self.plan.waiting) - self.answer.held_by_none
+        if not able:
+            return f"{told}: nobody waits who fits such a machine."
+        waits = f"{count(able, words.kind(self.answer))} still {'waits' if able == 1 else 'wait'}"
+        if not helps:
+            why = "others are spread onto them, or rules keep these away"
+            return f"{told}; {waits}, and more such machines let nobody else in: {why}."
+        return f"{told}; {waits}: the scheduler packs less tightly. Click again to add more."
 
 
 def _controls(topology: Topology, shapes: list[str]) -> Controls:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ Action = tuple[str, str, Callable[..., None]]
 class DeckTray:
     """Slides collected from panels, and the deck that they make.
 
+    What somebody else wrote is never overwritten: plan.pptx becomes plan-2.pptx then. What this
+    tray wrote itself is written anew.
+
     >>> tray = cs.panels.DeckTray("q3.pptx", title="Q3 plan")
     """
 
@@ -31,6 +36,7 @@ class DeckTray:
         self.file = Path(file)
         self.title = title
         self.slides: list[go.Figure] = []
+        self._written: Path | None = None
 
     def add(self, slide: go.Figure) -> None:
         """Put a figure on a slide of its own."""
@@ -39,6 +45,7 @@ class DeckTray:
     def save(self) -> Path:
         """Write the deck.
 
+        Returns: the file that was written.
         Raises: ModelError if there is no slide, or the file cannot be written.
         """
         from capsim.export import deck
@@ -46,11 +53,19 @@ class DeckTray:
         if not self.slides:
             raise ModelError("The deck has no slides yet: add one first.")
         stated = [each for slide in self.slides for each in slide.layout.meta["assumptions"]]
+        target = self._written or _free(self.file)
         try:
-            deck(self.slides, title=self.title, assumptions=stated).save(self.file)
+            deck(self.slides, title=self.title, assumptions=stated).save(target)
         except OSError as error:
-            raise ModelError(f"{self.file}: cannot be written ({error.strerror}).") from None
-        return self.file
+            raise ModelError(f"{target}: cannot be written ({error.strerror}).") from None
+        self._written = target
+        return target
+
+
+def _free(file: Path) -> Path:
+    """The file, or the first of name-2, name-3, ... that is not there yet."""
+    numbered = (file.with_stem(f"{file.stem}-{at}") for at in count_from(2))
+    return next(each for each in chain((file,), numbered) if not each.exists())
 
 
 class Panel(ABC):
@@ -90,7 +105,8 @@ class Panel(ABC):
             self.said.say(f"Saved {file}", link=link_to_file(file))
 
     def reset(self, *_: object) -> None:
-        """Put every control back."""
+        """Put every control back; what was said before is over."""
+        self.said.say("")
         self.controls.reset()
 
     def _laid_out(self, *picture: Any, further: Sequence[Action] = ()) -> Any:

@@ -56,7 +56,9 @@ def image_pulls(image: Image | None = None, *, tray: DeckTray | None = None) -> 
 
     >>> cs.panels.image_pulls(cs.image("Dockerfile"))
     """
-    return ImagePulls(image or sized_image(500), tray or DeckTray(title="Image pulls"))
+    return ImagePulls(
+        image or sized_image(500), tray or DeckTray("image-pulls.pptx", title="Image pulls")
+    )
 
 
 def answered(image: Image, at: dict[str, Any]) -> Answer:

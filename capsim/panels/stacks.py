@@ -47,7 +47,9 @@ def vm_or_container(workload: str = "web-api", *, tray: DeckTray | None = None) 
     >>> cs.panels.vm_or_container("in-memory-cache")
     """
     profile(workload)
-    return VmOrContainer(workload, tray or DeckTray(title="VM or container"))
+    return VmOrContainer(
+        workload, tray or DeckTray("vm-or-container.pptx", title="VM or container")
+    )
 
 
 class VmOrContainer(Panel):

@@ -159,3 +159,10 @@ def test_absurd_questions_are_answered_by_one_sentence(ask, words):
     with pytest.raises(ModelError) as error:
         ask()
     assert str(error.value).startswith(words)
+
+
+def test_a_queue_hardly_below_its_capacity_has_a_quantile():
+    """All waiting is exponential there, with mean S / (c - a)."""
+    spare = 1e-4
+    found = queueing.mmc_quantile(0.99, 96 - spare, 1.0, 96)
+    assert found == pytest.approx(math.log(100) / spare, rel=0.01)

@@ -103,7 +103,7 @@ def test_a_curve_of_nothing_says_so():
 
 def test_waiting_units_are_told_by_reason_each_with_its_templates():
     figure = figures.pending(with_waiting())
-    assert title(figure) == "2 of 4 pods wait, 1 of them: not enough CPU"
+    assert title(figure) == "2 of 4 pods wait, 1 of them because there is not enough CPU"
     assert [(row.name, row.units, row.is_template) for row in pending_rows(with_waiting())] == [
         ("Not enough CPU", 1, False),
         ("web", 1, True),

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from capsim.figures import blast_radius, isolation_frontier, isolation_prices, kernels
-from capsim.figures.isolation import line_labels
+from capsim.figures.isolation import frontier_axes, line_labels
 from capsim.figures.kernel_discs import MOST_MACHINES, discs, legend, tenant_ranks
 from capsim.placement.isolation_price import IsolationPrices
 from capsim.scenario import Scenario, Template, Unit
@@ -109,10 +109,32 @@ def test_the_frontier_has_a_line_an_isolation_and_names_beside_them_that_do_not_
     assert figure.layout.meta["title"] == (
         "With Fargate an escape reaches 1.0 pods instead of 5.0 on 4 machines more"
     )
-    same = frontier().assign(pods_reached_by_an_escape=1.0)
-    heights = [label["y"] for label in line_labels(same, "escape")]
+    close = frontier().assign(
+        pods_reached_by_an_escape=[1.0, 0.97, 0.94, 0.91, 0.0], machines_in_use=14
+    )
+    heights = [label["y"] for label in line_labels(close, "escape")]
     assert (-np.diff(heights) > 0.05).all()
     assert min(heights) > 0
+
+
+def test_lines_that_end_in_one_point_share_a_label_at_that_point():
+    same = frontier().assign(pods_reached_by_an_escape=1.0, machines_in_use=14)
+    (label,) = line_labels(same, "escape")
+    assert (label["x"], label["y"]) == (14, 1)
+    assert all(name in label["text"] for name in ISOLATIONS.values())
+
+
+@pytest.mark.parametrize(("least", "most"), [(2, 58), (19, 24), (930, 1530), (5, 5), (1, 1)])
+def test_the_machines_axis_counts_in_round_steps_from_its_low_end(least: int, most: int):
+    table = frontier().assign(machines_in_use=[least, most, most, most, most])
+    across, _ = frontier_axes(table, "escape")
+    ticks, (low, high) = across["tickvals"], across["range"]
+    assert ticks[0] == low >= 0
+    assert len(set(np.diff(ticks))) <= 1
+    assert low <= least
+    assert high > most
+    assert max(ticks) <= high
+    assert 1 <= len(ticks) <= 9
 
 
 def test_the_prices_show_four_bars_an_isolation_with_ranges():

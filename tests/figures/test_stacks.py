@@ -41,10 +41,10 @@ def test_ranges_reach_from_the_low_to_the_high_end_unless_they_leave_the_axis():
 
 def test_the_title_says_who_holds_most_and_least_and_what_the_work_costs():
     title = figures.stacks(compared()).layout.meta["title"]
-    assert title.startswith("64 units on a host as bare metal, 51 as Kata pods on a host; the work")
-    assert title.endswith("longer as gVisor on a host")
+    assert title.startswith("64 units fit on bare metal, 51 as Kata pods on a host; the work")
+    assert title.endswith("longer with gVisor on a host")
     alone = stacks_title(compared(stacks=("bare-metal",)))
-    assert alone == "64 units on a host as bare metal; none slows the work"
+    assert alone == "64 units fit on bare metal; none slows the work"
     assert stacks_title(compared(unit=UnitSize(100, 2), stacks=("kvm",))).startswith("No platform")
 
 

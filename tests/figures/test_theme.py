@@ -106,3 +106,18 @@ def test_a_resource_has_the_same_colour_in_every_figure():
 
 def test_a_colour_between_two_is_mixed():
     assert theme.mix("#000000", "#FFFFFF", 0.5) == "#808080"
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.5, 2000.0), (40.0, 300.0), (90.0, 210.0), (99.0, 101.0), (3.0, 30.0)]
+)
+def test_a_logarithmic_axis_has_three_ticks_or_more_within_its_ends(low: float, high: float):
+    ticks = theme.log_ticks(low, high)
+    assert 3 <= len(ticks["tickvals"]) == len(set(ticks["ticktext"])) <= 9
+    assert low * 0.99 <= min(ticks["tickvals"])
+    assert max(ticks["tickvals"]) <= high * 1.01
+
+
+@pytest.mark.parametrize(("value", "floor"), [(11.1, 10), (37, 30), (0.7, 0.5), (2.0, 2), (1, 1)])
+def test_a_logarithmic_axis_begins_at_a_round_number(value: float, floor: float):
+    assert theme.log_floor(value) == pytest.approx(floor)

@@ -47,3 +47,14 @@ def test_a_notebook_defines_no_functions(path: Path):
         tree = ast.parse(TransformerManager().transform_cell(cell.source))
         found = [node for node in ast.walk(tree) if isinstance(node, definitions)]
         assert not found, f"line {found[0].lineno} of: {cell.source}"
+
+
+def test_every_notebook_leads_to_the_next_and_back():
+    for at, path in enumerate(NOTEBOOKS):
+        last = nbformat.read(path, as_version=4).cells[-1].source
+        if at + 1 < len(NOTEBOOKS):
+            assert "Next: [" in last
+            assert f"]({NOTEBOOKS[at + 1].name})" in last
+        if at:
+            assert "Back: [" in last
+            assert f"]({NOTEBOOKS[at - 1].name})" in last

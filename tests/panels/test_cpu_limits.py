@@ -95,3 +95,23 @@ def test_the_names_of_the_lines_do_not_overlap(panel):
         )
         low, high = panel.figure.layout.yaxis.range
         assert min(np.diff(heights)) > 0.06 * (high - low)
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        {},
+        {"limit": 8.0},
+        {"service": 100, "limit": 0.1},
+        {"service": 1},
+        {"threads": 1, "burst": 100},
+    ],
+)
+def test_the_axis_of_times_keeps_three_labelled_ticks_wherever_the_sliders_stand(moves):
+    panel = cs.panels.cpu_limits()
+    for name, value in moves.items():
+        getattr(panel.controls, name).value = value
+    axis = panel.figure.layout.yaxis
+    low, high = (10**end for end in axis.range)
+    assert sum(low <= tick <= high for tick in axis.tickvals) >= 3
+    assert len(axis.ticktext) == len(axis.tickvals)

@@ -74,8 +74,23 @@ def test_the_machines_that_are_needed_can_be_added_with_a_click(panel: HowManyMa
     panel.controls.growth.value = 50
     needed = panel.answer.needs.count
     panel.add_machines()
-    assert panel.controls.machines.value == needed > 0
-    assert len(panel.plan.offered) == 20 + needed
+    assert panel.controls.machines.value >= needed > 0
+    assert len(panel.plan.offered) == 20 + panel.controls.machines.value
+    waiting = len(panel.plan.waiting) - panel.answer.held_by_none
+    told = f"{panel.controls.machines.value} machines added; {waiting} pods still wait, and more"
+    assert panel.said.text.startswith(told)
+    more = cs.add_machines(panel.plan.topology, next(iter(panel.shapes.values())), waiting)
+    assert len(cs.place(more).waiting) >= len(panel.plan.waiting)
+
+
+def test_machines_are_added_in_rounds_until_they_no_longer_help(openb: Topology):
+    """The scheduler leaves waiting what a packer would have held."""
+    panel = cs.panels.how_many_machines(openb)
+    once, waiting = panel.answer.needs.count, len(panel.plan.waiting)
+    panel.add_machines()
+    assert once < panel.controls.machines.value <= panel.controls.machines.max
+    assert panel.answer.held_by_none < len(panel.plan.waiting) < waiting / 3
+    assert "still wait" in panel.said.text
 
 
 def test_more_machines_than_the_slider_has_are_said(panel: HowManyMachines):
@@ -204,6 +219,33 @@ def test_slides_are_collected_and_saved(sample: Topology, tmp_path):
     ]
     assert panel.headline in text
     assert any("growth 50%" in each for each in text)
+
+
+def test_a_deck_of_somebody_else_is_never_overwritten(sample: Topology, tmp_path):
+    wanted = tmp_path / "plan.pptx"
+    wanted.write_text("another's")
+    panel = cs.panels.how_many_machines(sample, tray=DeckTray(wanted))
+    panel.add_to_deck()
+    panel.save_deck()
+    assert wanted.read_text() == "another's"
+    assert panel.said.text == f"Saved {tmp_path / 'plan-2.pptx'}"
+    panel.add_to_deck()
+    panel.save_deck()
+    assert panel.said.text == f"Saved {tmp_path / 'plan-2.pptx'}"
+    assert len(list(tmp_path.iterdir())) == 2
+    panel.reset()
+    assert panel.said.text == ""
+
+
+def test_each_panel_has_a_deck_of_its_own(sample: Topology):
+    made = [
+        cs.panels.how_many_machines(sample),
+        cs.panels.will_it_schedule(sample),
+        cs.panels.vm_or_container(),
+        cs.panels.cpu_limits(),
+        cs.panels.who_shares_my_kernel(sample.scenario),
+    ]
+    assert len({panel.tray.file for panel in made}) == len(made)
 
 
 def test_an_empty_deck_is_not_saved(panel: HowManyMachines):

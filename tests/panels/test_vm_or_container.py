@@ -29,7 +29,7 @@ def test_it_opens_on_the_named_workload(panel: VmOrContainer):
     for stack in expected.stacks:
         assert panel.comparison[stack.platform.key].units == stack.units
         assert panel.comparison[stack.platform.key].slowdown == stack.slowdown
-    assert panel.headline.startswith("64 units on a host")
+    assert panel.headline.startswith("64 units fit on bare metal")
 
 
 def test_sizes_reach_the_engine_and_the_picture(panel: VmOrContainer):

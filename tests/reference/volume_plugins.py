@@ -99,7 +99,7 @@ class VolumeRestrictions(Plugin):
             if any(is_in_conflict(mine, other) for pod in node.pods for other in disks(pod)):
                 return Failure(["node(s) had no available disk"])
         lone = {claim.key for claim in self.claims if claim.is_lone}
-        for _, pod in self.cluster.located_pods():
+        for _, pod in self.cluster.located_pods() if lone else ():
             if any(c.key in lone for c in claims_of(pod, self.cluster) if not c.is_ephemeral):
                 words = "node has pod using PersistentVolumeClaim with the same name"
                 return Failure([f"{words} and ReadWriteOncePod access mode"])
@@ -134,13 +134,16 @@ class NodeVolumeLimits(Plugin):
     """A node attaches so many different volumes of a driver."""
 
     def filter(self, node: Node) -> Failure | None:
+        mine = self.attached(self.pod)
+        if not mine:
+            return None
         limits = {
             driver["name"]: driver["allocatable"]["count"]
             for driver in self.cluster.drivers_on(node.name)
             if "allocatable" in driver
         }
         there = {volume for pod in node.pods for volume in self.attached(pod)}
-        new = self.attached(self.pod) - there
+        new = mine - there
         for driver, limit in limits.items():
             added = sum(volume[0] == driver for volume in new)
             if added and added + sum(volume[0] == driver for volume in there) > limit:

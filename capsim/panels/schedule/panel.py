@@ -50,7 +50,9 @@ def will_it_schedule(
     topology = cluster if isinstance(cluster, Topology) else compile_scenario(cluster)
     if not topology.scenario.nodes:
         raise ModelError("The cluster has no nodes; cs.size_cluster gives it some.")
-    tray = tray or DeckTray(title=f"Will it schedule: {topology.scenario.name}")
+    tray = tray or DeckTray(
+        "will-it-schedule.pptx", title=f"Will it schedule: {topology.scenario.name}"
+    )
     return WillItSchedule(topology, tray)
 
 
