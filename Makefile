@@ -32,8 +32,7 @@ $(READY): requirements.lock pyproject.toml
 lab: setup
 	@if [ -f capsim/warm.py ]; then $(BIN)/python -m capsim.warm; fi
 	@$(BROWSER); exec $(BIN)/jupyter-lab notebooks $(if $(filter 0,$(shell id -u)),--allow-root) \
-		--LabApp.news_url=None \
-		--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
+		--LabApp.app_settings_dir="$(CURDIR)/scripts/jupyterlab" \
 		$(LAB_ARGS)
 
 # Notebooks and browser tests start processes of their own, so they run one after the other.

@@ -36,9 +36,11 @@ STRATEGIES = {
 #: The curve that the documentation of kube-scheduler gives for bin packing.
 _PACKING_CURVE = (ShapePoint(utilization=0, score=0), ShapePoint(utilization=100, score=10))
 _SHOWN_SHAPES = 3
-_EXAMPLE_SHAPE = "1 core, 4 GiB"
+#: Tables that say something where no units were given.
+_OF_MACHINES_ALONE = ("nodes", "headroom", "assumptions")
+_EXAMPLE_SIZE = "1 core, 4 GiB"
 _EXAMPLE = {
-    _EXAMPLE_SHAPE: Template.model_validate(
+    "example pod": Template.model_validate(
         {"containers": [{"requests": {"cpu": "1", "memory": "4Gi"}}]}
     )
 }
@@ -155,15 +157,18 @@ def _write_all(report: Report, folder: Path, step: Step) -> None:
 
     step("tables")
     for name, table in report.tables.items():
-        if not (report.plan.scenario.units or len(table)):
-            continue  # machines alone: a table of no units says nothing
+        if not (report.plan.scenario.units or name in _OF_MACHINES_ALONE):
+            continue
         table.to_csv(folder / f"{name}.csv", index=False)
         table.to_parquet(folder / f"{name}.parquet", index=False)
     summary = json.dumps(plain(report, ()), indent=2)
     (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
     step("figures")
-    packings = report.packers if report.plan.scenario.units else None
-    made = figures.all_figures(report.plan, packings=packings)
+    if report.plan.scenario.units:
+        made = figures.all_figures(report.plan, packings=report.packers)
+    else:
+        graph = figures.cluster_graph(report.plan)
+        made = {"cluster_graph": graph, "headroom": figures.headroom(report.headroom)}
     title = f"Capacity plan: {report.plan.scenario.name}"
     export.save_html(made.values(), folder / "figures.html", title=title)
     step("deck")
@@ -197,10 +202,11 @@ def _key_numbers(plan: Placement) -> dict[str, str]:
 def headline(plan: Placement) -> str:
     """The plan in one sentence."""
     numbers = plan.summary()
-    if not plan.scenario.units:
-        return f"{int(numbers['nodes']):,} nodes, and no workloads were given to place on them."
-    units, placed = int(numbers["units"]), int(numbers["placed_units"])
     nodes = int(numbers["nodes"])
+    if not plan.scenario.units:
+        told = f"{nodes:,} nodes" if nodes != 1 else "1 node"
+        return f"{told}, and no workloads were given to place there."
+    units, placed = int(numbers["units"]), int(numbers["placed_units"])
     fits = "all fit" if placed == units else f"{placed:,} fit, {units - placed:,} wait"
     on = f"{nodes:,} node{'' if nodes == 1 else 's'}"
     return f"{units:,} {_kind(plan)} on {on}: {fits}."
@@ -246,7 +252,7 @@ def _example(report: Report) -> list[str]:
     """For machines alone: what they would hold of a stated size."""
     fits = int(report.headroom.fits.sum())
     return [
-        f"They would hold {fits:,} pods of {_EXAMPLE_SHAPE} each, an example: give workloads "
+        f"They would hold {fits:,} pods of {_EXAMPLE_SIZE} each, an example: give workloads "
         "(a dump, manifests or a CSV, see docs/how-to/inputs.md) for an answer about yours."
     ]
 

@@ -122,10 +122,12 @@ def test_machines_alone_are_told_with_an_example_of_what_they_would_hold(
     (tmp_path / "machines.csv").write_text(MACHINES)
     code, out, _ = run("plan", tmp_path / "machines.csv", "--out", tmp_path / "out")
     assert code == 0
-    assert out.startswith("12 nodes, and no workloads were given to place on them.")
+    assert out.startswith("12 nodes, and no workloads were given to place there.")
     assert "They would hold 192 pods of 1 core, 4 GiB each, an example: give workloads" in out
     assert "would do" not in out
-    assert all(len(pd.read_csv(file)) for file in (tmp_path / "out").glob("*.csv"))
+    written = {file.stem: len(pd.read_csv(file)) for file in (tmp_path / "out").glob("*.csv")}
+    assert written.keys() == {"nodes", "headroom", "assumptions"}
+    assert (written["nodes"], written["headroom"]) == (12, 1)
 
 
 def test_units_too_large_for_the_machines_are_told_beside_what_these_hold(

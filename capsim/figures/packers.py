@@ -124,8 +124,10 @@ def holding(machines: int, units: int, left: int) -> str:
 
 def _subtitle(rows: list[_Row]) -> str:
     left = rows[0].left_out
-    those = f"units, {left:,} left out that no such machine holds" if left else "all units"
-    return f"Machines that each packing algorithm needs for {those}"
+    if not left:
+        return "Machines that each packing algorithm needs for all units"
+    those = f"{words.count(left, 'unit')} that {'fits' if left == 1 else 'fit'} on none of them"
+    return f"Machines that each packing algorithm needs, without {those}"
 
 
 def _name(algorithm: str) -> str:

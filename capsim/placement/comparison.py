@@ -126,7 +126,7 @@ def compare(plan_a: Placement, plan_b: Placement) -> Comparison:
 
     Returns: Comparison, with .table (one row a unit that changes) and .counts().
 
-    >>> compare(plan, place(drain(plan.placed_topology, ["n1"]))).headline
+    >>> compare(plan, place(drain(plan, ["n1"]))).headline
     """
     was, gone = _matched(plan_a, plan_b)
     before = _same_nodes(plan_a, plan_b)[np.append(plan_a.node_of, -1)[was]]

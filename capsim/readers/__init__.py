@@ -14,6 +14,7 @@ from capsim.readers import (
     kubernetes,
     machines_csv,
     openb,
+    plain_csv,
     rendered,
     sources,
     workloads_csv,
@@ -133,7 +134,8 @@ def _contents(found: Iterable[Source], estate: Estate) -> list[Content]:
             estate.problems += error.problems
             continue
         problems = [problem for content in parsed for problem in _strange(content)]
-        if source.listed and len(problems) == len(parsed):
+        nearly = any(plain_csv.is_nearly_known(content) for content in parsed)
+        if source.listed and len(problems) == len(parsed) and not nearly:
             strange.append(source.name)
             continue
         if not parsed:
@@ -168,8 +170,14 @@ def _strange(content: Content) -> list[Problem]:
 
 def _unknown(content: Content) -> Problem:
     formats = ", ".join(form.name for form in FORMATS)
+    if content.header and plain_csv.is_nearly_known(content):
+        hint = plain_csv.misspelt(content)
+        found = f"the unknown column{'s' if hint.count(' (did') > 1 else ''} {hint}"
+        return Problem(content.file, found, "the columns of machines or of workloads")
     if content.header:
+        hint = plain_csv.misspelt(content)
         found = f"a table with the columns {', '.join(content.header)}"
+        found += f"; of these are unknown {hint}" if hint else ""
     elif isinstance(content.document, dict):
         keys = clip(", ".join(content.document)).strip("'")
         found = f"a mapping of {keys} without apiVersion and kind"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,10 @@ _MACHINES |= {"instance_type", "taints"}
 _WORKLOADS = {"workload", "pod", "vm", "container", "app", "unit", "namespace", "kind", "priority"}
 _WORKLOADS |= {"node_selector", "gpu_milli", "replicas"}
 _SIZES = ({"cpu_cores", *CPU_CORES.aliases}, {"memory_gib", *MEMORY_GIB.aliases})
+_KNOWN = {*_SIZES[0], *_SIZES[1], *_MACHINES, *_WORKLOADS, COUNT.name, *COUNT.aliases}
+_KNOWN |= {"name", "gpu", "gpus", "labels", "resources"}
+#: From here on one name is taken for another misspelt: `cpu_count` is no `cpu_cores`.
+_NEARNESS = 0.7
 _MACHINE_FILES = re.compile(r"machine|node|host|server|hardware|inventory")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{0,15})?|\.\d{1,15}")
 
@@ -51,6 +56,28 @@ def kind_of(content: Content) -> Literal["machines", "workloads"] | None:
     if machines == workloads and _MACHINE_FILES.search(os.path.basename(content.file).lower()):
         return "machines"
     return "machines" if machines > workloads else "workloads"
+
+
+def misspelt(content: Content) -> str:
+    """The columns that nearly have a known name, with what they may mean; nothing where none is.
+
+    >>> misspelt(Content("a.csv", header=("name", "cpus_cores"), rows=()))
+    "'cpus_cores' (did you mean 'cpu_cores'?)"
+    """
+    meant = ((name, _near(name)) for name in content.header if _plain(name) not in _KNOWN)
+    return ", ".join(f"{name!r} (did you mean {known!r}?)" for name, known in meant if known)
+
+
+def is_nearly_known(content: Content) -> bool:
+    """Whether a table would be one of machines or workloads, were its columns spelt right."""
+    header = {_plain(name) for name in content.header}
+    near = header | {_near(name) for name in header}
+    return bool(misspelt(content)) and all(near & names for names in _SIZES)
+
+
+def _near(name: str) -> str:
+    close = difflib.get_close_matches(_plain(name), sorted(_KNOWN), n=1, cutoff=_NEARNESS)
+    return close[0] if close else ""
 
 
 def _plain(name: str) -> str:

@@ -181,7 +181,7 @@ def test_units_that_fit_on_no_such_machine_are_told_in_the_title():
         row = ("first-fit", machines, machines, all_units, left)
         figure = figures.packers(pd.DataFrame([row], columns=columns))
         assert title(figure) == words
-        assert f"{left} left out" in figure.layout.meta["subtitle"]
+        assert f"needs, without {left} unit" in figure.layout.meta["subtitle"]
 
 
 # Before and after ----------------------------------------------------------------------------

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+import capsim as cs
+from capsim.errors import InputError
+
 MACHINES = """name,count,cpu_cores,memory_gib,pods,gpu,zone,rack,shape,labels,taints,resources
 big,2,32,128,250,4,a,r1,m.8xl,disk=ssd;tier=1,gpu=yes:NoSchedule; old:PreferNoSchedule,x.com/fpga=2
 small,,0.5,512Mi,,,,,,,,
@@ -48,6 +51,47 @@ def test_a_missing_pod_limit_is_assumed_and_said(reads: Any) -> None:
         "No pod limit is stated for small: 110 a machine is taken, the kubelet's default.",
     )
     assert scenario.assumptions[0].name == "pods per machine that states no limit"
+
+
+NEARLY = "name,cpus_cores,memory_gib,zone\nbig,16,64,a\n"
+
+
+def test_a_table_in_a_folder_with_a_misspelt_column_is_an_error_not_left_out(tmp_path: Any) -> None:
+    (tmp_path / "vms.csv").write_text(WORKLOADS)
+    (tmp_path / "machines.csv").write_text(NEARLY)
+    with pytest.raises(InputError) as caught:
+        cs.read(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.file == str(tmp_path / "machines.csv")
+    assert problem.found == "the unknown column 'cpus_cores' (did you mean 'cpu_cores'?)"
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("name,cpu_core,memory_gib", "column 'cpu_core' (did you mean 'cpu_cores'?)"),
+        ("name,cpu,memory_gb", "column 'memory_gb' (did you mean 'memory_gib'?)"),
+        ("name,cpu_core,disk", "'cpu_core' (did you mean 'cpu_cores'?)"),
+        (
+            "name,cpu_core,Memory GB",
+            "columns 'cpu_core' (did you mean 'cpu_cores'?), "
+            "'Memory GB' (did you mean 'memory_gib'?)",
+        ),
+    ],
+)
+def test_a_misspelt_column_of_a_table_alone_comes_with_the_one_that_is_meant(
+    reads: Any, header: str, told: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        reads(f"{header}\na,1,2\n", "in.csv")
+    assert told in str(caught.value)
+
+
+def test_a_table_of_something_else_in_a_folder_is_left_out_with_a_remark(tmp_path: Any) -> None:
+    (tmp_path / "vms.csv").write_text(WORKLOADS)
+    (tmp_path / "usage.csv").write_text("timestamp,cpu_usage,memory_usage\n1,0.2,300\n")
+    (remark,) = cs.read(tmp_path).remarks
+    assert remark.startswith("Left out 1 file that hold nothing capsim plans with (")
 
 
 def test_a_row_of_workloads_is_as_many_units_as_it_counts(reads: Any) -> None:
