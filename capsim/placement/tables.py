@@ -170,9 +170,9 @@ def summary(plan: Placement) -> dict[str, float]:
     for resource in resources_told(plan):
         r = plan.topology.column(resource)
         name, unit, scale = shown_unit(resource)
-        numbers[f"allocatable_{name}_{unit}"] = offered[r] / scale
-        numbers[f"requested_{name}_{unit}"] = used[r] / scale
-        numbers[f"requested_{name}_share"] = used[r] / offered[r]
+        numbers[f"allocatable_{name}_{unit}"] = float(offered[r] / scale)
+        numbers[f"requested_{name}_{unit}"] = float(used[r] / scale)
+        numbers[f"requested_{name}_share"] = float(used[r] / offered[r]) if offered[r] else 0.0
     numbers["decision_seconds"] = plan.seconds
     return numbers
 
