@@ -56,6 +56,8 @@ PANELS = {
 SLIDERS = {name: words for _, _, sliders in PANELS.values() for name, words in sliders.items()}
 PRESSES, JUMPS, EMPTY_PRESSES, GAP_MS = 50, 10, 12, 400
 _EMPTY = "Empty redraw"
+#: A slider that stands at its upper end is moved the other way.
+_BACK = {"ArrowRight": "ArrowLeft", "PageUp": "PageDown"}
 _ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -240,8 +242,11 @@ def press(page: Any, words: str, times: int, key: str = "ArrowRight") -> Moves:
     handle = page.locator(f".widget-slider:has-text('{words}') .noUi-handle").first
     handle.focus()
     page.evaluate("() => { window.moves.length = 0 }")
+    end = "aria-valuemax"
+    if handle.get_attribute("aria-valuenow") == handle.get_attribute(end):
+        key, end = _BACK[key], "aria-valuemin"
     for number in range(times):
-        if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax"):
+        if handle.get_attribute("aria-valuenow") == handle.get_attribute(end):
             break
         page.keyboard.press(key)
         page.wait_for_timeout(GAP_MS)
